@@ -1,0 +1,1 @@
+"""One file per page, named like its menu entry: layout and wiring only."""

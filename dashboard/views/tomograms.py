@@ -1,0 +1,183 @@
+"""Tomograms: what the project's sources hold, what is wrong with a file, and the way to add more."""
+
+import base64
+import io
+
+import pandas as pd
+import streamlit as st
+from PIL import Image
+
+from dashboard import served
+from dashboard.pages import page
+from dashboard.widgets import current, numbers
+from dashboard.widgets.frame import empty, header
+from dashboard.widgets.job_card import follow
+from engine.errors import UserError
+from engine.project import Project, Tomogram
+from engine.volumes import open_volume, thumbnail
+
+PAGE_ROWS = 50
+THUMBNAIL = 96
+
+
+@st.cache_data(max_entries=4000, show_spinner=False)
+def picture(path: str, modified: int) -> str | None:
+    """A thumbnail as a data address; None for a volume that cannot be shown."""
+    try:
+        with open_volume(path) as volume:
+            image = thumbnail(volume.array, size=THUMBNAIL)
+    except UserError:
+        return None
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def add_source(project: Project) -> None:
+    """The form that registers a folder or a glob."""
+    with st.form("add-source", border=False, enter_to_submit=True):
+        left, right = st.columns([5, 1], vertical_alignment="bottom")
+        source = left.text_input(
+            "Folder or pattern",
+            placeholder="/data/session1/tomograms   or   /data/*/rec_*.mrc",
+            help="Files are used where they are and never changed. "
+            "MRC (.mrc .rec .map, also .gz .bz2), HDF5, TIFF stacks, OME-Zarr.",
+        )
+        if right.form_submit_button("Add", type="primary", width="stretch"):
+            try:
+                files = project.add_source(source)
+            except UserError as error:
+                st.error(str(error), icon=":material/error:")
+            else:
+                st.toast(f"{numbers.plural(len(files), 'file')} added.")
+                st.rerun()
+
+
+def row(tomogram: Tomogram, with_picture: bool) -> dict[str, object]:
+    """One line of the table."""
+    info = tomogram.info
+    if info is None:
+        return {"Name": tomogram.name, "Note": tomogram.problem, "File": str(tomogram.path)}
+    shown = picture(str(tomogram.path), tomogram.path.stat().st_mtime_ns) if with_picture else None
+    note = tomogram.warning or ("voxel size set by hand" if tomogram.voxel_size_override else "")
+    return {
+        "Picture": shown,
+        "Name": tomogram.name,
+        "Voxels z × y × x": numbers.shape(info.shape),
+        "Voxel size": numbers.voxel_size(tomogram.voxel_size),
+        "Type": info.dtype,
+        "On disk": numbers.size(info.size_on_disk),
+        "Note": note,
+        "File": str(tomogram.path),
+    }
+
+
+def table(tomograms: list[Tomogram]) -> Tomogram | None:
+    """The table with one page of rows; returns the selected tomogram."""
+    if len(tomograms) > PAGE_ROWS:
+        wanted = st.text_input("Filter", placeholder="part of a name or path", key="tomogram-filter").lower()
+        tomograms = [t for t in tomograms if wanted in f"{t.name} {t.path}".lower()]
+        pages = max(1, -(-len(tomograms) // PAGE_ROWS))
+        number = st.pagination(pages, key="tomogram-page") if pages > 1 else 1
+        tomograms = tomograms[(min(number, pages) - 1) * PAGE_ROWS :][:PAGE_ROWS]
+    frame = pd.DataFrame([row(t, with_picture=True) for t in tomograms])
+    selection = st.dataframe(
+        frame,
+        hide_index=True,
+        row_height=56,
+        height=min(56 * len(frame) + 40, 620),
+        on_select="rerun",
+        selection_mode="single-row",
+        key="tomogram-table",
+        column_config={
+            "Picture": st.column_config.ImageColumn("", width=70),
+            "Name": st.column_config.TextColumn(width="medium"),
+            "Voxels z × y × x": st.column_config.TextColumn(width="small"),
+            "Voxel size": st.column_config.TextColumn("Voxel size (Å)", width="small"),
+            "Type": st.column_config.TextColumn(width="small"),
+            "On disk": st.column_config.TextColumn(width="small"),
+            "Note": st.column_config.TextColumn(width="large"),
+            "File": st.column_config.TextColumn(width="large"),
+        },
+    )
+    chosen = selection.selection.rows
+    return tomograms[chosen[0]] if chosen and chosen[0] < len(tomograms) else None
+
+
+def details(project: Project, tomogram: Tomogram) -> None:
+    """What can be done with the selected tomogram."""
+    if tomogram.info is None:
+        st.error(tomogram.problem or "", icon=":material/error:")
+        return
+    left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
+    header_size = tomogram.info.voxel_size
+    given = left.number_input(
+        f"Voxel size of {tomogram.name} (Å)",
+        value=float(tomogram.voxel_size_override or (header_size or (1.0,))[0]),
+        min_value=0.0,
+        step=None,
+        format="%.4f",
+        key=f"voxel-size-{tomogram.name}",
+        help="Set it where the header is wrong; the file is not changed. "
+        f"The header says {numbers.voxel_size(header_size) + ' Å' if header_size else 'nothing'}.",
+    )
+    with middle.container(horizontal=True):
+        if st.button("Set voxel size"):
+            project.set_voxel_size(tomogram.name, given)
+            st.rerun()
+        if tomogram.voxel_size_override and st.button("Back to the header's", type="tertiary"):
+            project.set_voxel_size(tomogram.name, None)
+            st.rerun()
+    with right.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Look at it", type="primary"):
+            st.switch_page(page("viewer"), query_params={"tomogram": tomogram.name})
+    if tomogram.warning:
+        st.warning(tomogram.warning, icon=":material/warning:")
+
+
+def sources(project: Project) -> None:
+    """The registered sources, each removable."""
+    registered = project.settings().sources
+    with st.expander(f"{numbers.plural(len(registered), 'source')}"):
+        for source in registered:
+            left, right = st.columns([6, 1], vertical_alignment="center")
+            left.code(source, language=None)
+            if right.button("Remove", key=f"remove-{source}", help="Files and results stay; the list forgets them."):
+                project.remove_source(source)
+                st.rerun()
+
+
+def main() -> None:
+    """Draw the page."""
+    project = served.project()
+    header("Tomograms", "The reconstructions of this project, used where they are and never changed.")
+    making = follow(project, "simulate", "demo")
+    tomograms, problems = project.tomograms_and_problems()
+    for problem in problems:
+        st.error(problem, icon=":material/error:")
+    if not tomograms and making is not None and making.active:
+        empty("The demo tomogram is being simulated; it appears here when it is done.")
+        return
+    if not tomograms:
+        empty("No tomograms yet. Add the folder that holds your reconstructions.")
+    add_source(project)
+    if not tomograms:
+        return
+    unreadable = sum(t.info is None for t in tomograms)
+    total = sum(t.info.size_on_disk for t in tomograms if t.info)
+    st.caption(
+        f"{numbers.plural(len(tomograms), 'file')}, {numbers.size(total)}"
+        + (f" · {unreadable} cannot be read: the note says why" if unreadable else "")
+        + " · select a row to look at it or to set its voxel size"
+    )
+    selected = table(tomograms)
+    if selected is not None:
+        details(project, selected)
+    elif current.tomogram(project) is not None:
+        with st.container(horizontal=True):
+            st.page_link(page("viewer"), label="Look at a tomogram")
+            st.page_link(page("unsupervised"), label="Segment without training")
+    sources(project)
+
+
+main()

@@ -1,0 +1,1 @@
+"""Parts that pages share: frame, tomogram chooser, form of a task, launch button, job card."""

@@ -1,0 +1,57 @@
+"""The current tomogram and position, shared by all pages and kept in the address."""
+
+import uuid
+
+import streamlit as st
+
+from dashboard.viewer import position
+from engine.project import Project, Tomogram
+
+KEY = "tomogram"
+
+
+def session_id() -> str:
+    """A name for this browser tab, under which the viewer's position is kept."""
+    if "session-id" not in st.session_state:
+        st.session_state["session-id"] = uuid.uuid4().hex
+    return str(st.session_state["session-id"])
+
+
+def choose(project: Project) -> None:
+    """The chooser of the sidebar: type to search, step with the arrows. Sets the current tomogram."""
+    readable = [t.name for t in project.tomograms() if t.info is not None]
+    if not readable:
+        st.session_state.pop(KEY, None)
+        return
+    asked = st.query_params.get("tomogram")
+    if KEY not in st.session_state and asked in readable:
+        st.session_state[KEY] = asked
+    if st.session_state.get(KEY) not in readable:
+        st.session_state[KEY] = readable[0]
+    st.selectbox("Tomogram", readable, key=KEY, persist_state="session")
+
+    def step(by: int) -> None:
+        place = readable.index(st.session_state[KEY]) + by
+        st.session_state[KEY] = readable[place % len(readable)]
+
+    if len(readable) > 1:
+        place = readable.index(st.session_state[KEY]) + 1
+        with st.container(horizontal=True, vertical_alignment="center", key="tomogram-steps"):
+            st.button("‹", on_click=step, args=(-1,), help="Previous tomogram")
+            st.button("›", on_click=step, args=(1,), help="Next tomogram")
+            st.caption(f"{place} of {len(readable)}")
+
+
+def tomogram(project: Project) -> Tomogram | None:
+    """The current tomogram; None while the project has none that can be read."""
+    name = st.session_state.get(KEY)
+    return project.tomogram(name) if name else None
+
+
+def crosshair(current: Tomogram) -> tuple[float, float, float]:
+    """Where the viewer's crosshair stands in a tomogram: x, y, z in voxels; its centre where it was never shown."""
+    known = position.get(session_id(), current.name)
+    if known is not None:
+        return known
+    z, y, x = current.shape
+    return (x // 2, y // 2, z // 2)

@@ -1,0 +1,65 @@
+"""How a job looks on a page: one row with its state, and a card that follows a job until it ends."""
+
+import streamlit as st
+
+from dashboard.widgets.numbers import duration
+from engine.errors import UserError
+from engine.jobs import JobRecord, cancel, list_jobs, read_job
+from engine.project import Project
+
+STATE_COLOURS = {
+    "queued": "gray", "running": "blue", "cancelling": "orange", "done": "green",
+    "failed": "red", "cancelled": "gray", "lost": "orange",
+}  # fmt: skip
+
+
+def badge(job: JobRecord) -> str:
+    """The state as Markdown."""
+    return f":{STATE_COLOURS[job.state]}-badge[{job.state}]"
+
+
+def time_words(job: JobRecord) -> str:
+    """How long it has taken and how long it will take."""
+    if job.state == "queued":
+        return "waits for a free slot"
+    parts = [duration(job.seconds)] if job.seconds is not None else []
+    if job.seconds_left is not None:
+        parts.append(f"about {duration(job.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def progress_bar(job: JobRecord) -> None:
+    """The bar of an active job with what it does and the time left."""
+    words = " · ".join(part for part in (job.text, time_words(job)) if part)
+    st.progress(min(max(job.fraction, 0.0), 1.0), text=words or job.state)
+
+
+def follow(project: Project, task: str, key: str) -> JobRecord | None:
+    """Show the newest job of a task on the page that launched it: live while active, then its outcome.
+
+    Returns the job as it is now, so that the page can offer the next step; the page is rerun once when it ends.
+    """
+    newest = next((j for j in list_jobs(project.root) if j.task == task), None)
+    if newest is None:
+        return None
+    if newest.active:
+
+        @st.fragment(run_every=1.0)
+        def live() -> None:
+            try:
+                job = read_job(newest.folder)
+            except UserError:
+                st.rerun()
+            if not job.active:
+                st.rerun()
+            progress_bar(job)
+            if job.state != "cancelling" and st.button("Cancel", key=f"{key}-cancel"):
+                try:
+                    cancel(job)
+                except UserError as error:
+                    st.error(str(error))
+
+        live()
+    elif newest.state in ("failed", "lost"):
+        st.error(newest.message or f"The last job was {newest.state}.", icon=":material/error:")
+    return newest

@@ -1,0 +1,141 @@
+"""The form of a task, drawn from its parameter model: what the page asks is what YAML file and command line take."""
+
+from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import streamlit as st
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+
+from engine.tasks import Task
+
+
+def task_form(
+    task: Task, choices: Mapping[str, Sequence[str]], start: Mapping[str, Any], hidden: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Draw the form of `task`; returns the raw values, unchecked.
+
+    Parameters
+    ----------
+    choices
+        What fields with a `source` offer, by that source ("tomograms", "segmentations").
+    start
+        Values to begin with, where the model's defaults do not fit.
+    hidden
+        Fields that the page sets in another way.
+    """
+    values: dict[str, Any] = {}
+    advanced = []
+    for name, field in task.parameters.model_fields.items():
+        if name in hidden:
+            continue
+        if _extra(field).get("advanced"):
+            advanced.append((name, field))
+        else:
+            values[name] = _field(task, name, field, choices, start)
+    if advanced:
+        changed = sum(_changed(task, name, field, start) for name, field in advanced)
+        title = f"Advanced ({changed} changed)" if changed else "Advanced"
+        with st.expander(title):
+            for name, field in advanced:
+                values[name] = _field(task, name, field, choices, start)
+    return values
+
+
+def set_values(task: Task, values: Mapping[str, Any]) -> None:
+    """Set fields of a form from a callback or before it is drawn."""
+    for name, value in values.items():
+        st.session_state[_key(task, name)] = value
+
+
+def _key(task: Task, name: str) -> str:
+    return f"{task.name}.{name}"
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _default(name: str, field: FieldInfo, start: Mapping[str, Any]) -> Any:
+    if name in start:
+        return start[name]
+    return [] if field.is_required() else field.default
+
+
+def _changed(task: Task, name: str, field: FieldInfo, start: Mapping[str, Any]) -> bool:
+    key = _key(task, name)
+    return key in st.session_state and st.session_state[key] != _default(name, field, start)
+
+
+def _field(
+    task: Task, name: str, field: FieldInfo, choices: Mapping[str, Sequence[str]], start: Mapping[str, Any]
+) -> Any:
+    key, default = _key(task, name), _default(name, field, start)
+    source = _extra(field).get("source", "")
+    if key not in st.session_state:
+        st.session_state[key] = default
+    if source:  # what was chosen may have been deleted meanwhile
+        st.session_state[key] = [v for v in st.session_state[key] if v in choices[source]]
+    if not _changed(task, name, field, start) or source:
+        return _widget(key, field, choices.get(source, ()))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key=f"row-{key.replace('.', '-')}"):
+        value = _widget(key, field, choices.get(source, ()))
+
+        def reset() -> None:
+            st.session_state[key] = default
+
+        st.button(
+            "",
+            icon=":material/undo:",
+            key=f"{key}.reset",
+            on_click=reset,
+            type="tertiary",
+            help=f"Back to {'empty' if default in (None, '') else default}",
+        )
+    return value
+
+
+def _widget(key: str, field: FieldInfo, choices: Sequence[str]) -> Any:
+    extra = _extra(field)
+    unit = extra.get("unit")
+    label = f"{field.title} ({unit})" if unit else str(field.title)
+    shared: dict[str, Any] = {"label": label, "key": key, "help": field.description, "persist_state": "session"}
+    kind, optional = _kind(field.annotation)
+    if extra.get("source"):
+        return st.multiselect(options=list(choices), placeholder="Choose …", **shared)
+    if get_origin(kind) is Literal:
+        return st.selectbox(options=list(get_args(kind)), **shared)
+    if kind is bool:
+        return st.toggle(**shared)
+    if kind in (int, float):
+        low, high = _limits(field, kind)
+        step = 1 if kind is int else None
+        return st.number_input(
+            min_value=low,
+            max_value=high,
+            value=None if optional else "min",
+            step=step,
+            placeholder="all" if optional else None,
+            **shared,
+        )
+    return st.text_input(**shared)
+
+
+def _kind(annotation: Any) -> tuple[Any, bool]:
+    """The type of a field without `| None`, and whether None is allowed."""
+    if get_origin(annotation) in (Union, UnionType):
+        inner = [a for a in get_args(annotation) if a is not type(None)]
+        return inner[0], len(inner) < len(get_args(annotation))
+    return annotation, False
+
+
+def _limits(field: FieldInfo, kind: type) -> tuple[Any, Any]:
+    """Inclusive limits for the widget; pydantic checks exclusive ones exactly."""
+    low = high = None
+    for rule in field.metadata:
+        if isinstance(rule, (Ge, Gt)):
+            low = kind(rule.ge if isinstance(rule, Ge) else rule.gt)
+        elif isinstance(rule, (Le, Lt)):
+            high = kind(rule.le if isinstance(rule, Le) else rule.lt)
+    return low, high

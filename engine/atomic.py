@@ -1,0 +1,63 @@
+"""Replace a file whole or not at all.
+
+Every small file of a project (settings, status, tables) is written here: to a temporary name in the same folder, then
+renamed. A reader sees the old file or the new one, never half of one; a full disk leaves the old one untouched.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import explain_os_errors
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` when the block ends well, remove it when not.
+
+    Raises
+    ------
+    UserError
+        The folder is missing, read-only or full.
+    """
+    path = Path(path)
+    with explain_os_errors(path, "write"):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+    temporary = Path(name)
+    try:
+        with explain_os_errors(path, "write"):
+            yield temporary
+            # mkstemp makes files that only their owner can read; results are for the group, as open() would give.
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` (UTF-8) to `path`, whole or not at all. Raises UserError as `replacing` does."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` while the block runs, waiting for other processes that hold it.
+
+    The system drops the lock when the process ends, however it ends, so that nobody has to clean up.
+    """
+    with explain_os_errors(path, "lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,156 @@
+"""The command line: the same tasks with the same parameters as the pages, and PickET's own files.
+
+Results go to standard output (with `--json` one JSON object and nothing else), messages and progress to standard error.
+Exit status: 0 done, 1 a bug, 2 something the user can mend.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from engine.errors import UserError
+
+app = typer.Typer(
+    help="Find things in cryo-electron tomograms, without the dashboard.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+ProjectFolder = Annotated[Path, typer.Option("--project", "-p", help="Folder of the project.")]
+ParameterFile = Annotated[Path, typer.Argument(help="YAML file of parameters.")]
+
+
+def main() -> None:
+    """Run the command line; what the user can mend ends with its sentence and exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        _refuse(str(error), "--json" in sys.argv)
+
+
+@app.command(epilog="Example: python -m engine tasks --json")
+def tasks(as_json: Json = False) -> None:
+    """List what can be run, with the parameters of each."""
+    from engine.tasks import TASKS
+
+    if as_json:
+        _print_json({t.name: {"title": t.title, "summary": t.summary, "parameters": t.parameters.model_json_schema()} for t in TASKS.values()})
+        return
+    for task in TASKS.values():
+        print(f"{task.name}: {task.summary}")
+        for name, described in task.parameters.model_fields.items():
+            default = "required" if described.is_required() else f"default {described.default!r}"
+            unit = (described.json_schema_extra or {}).get("unit")  # type: ignore[union-attr]
+            print(f"    {name} ({default}{f', {unit}' if unit else ''}): {described.description}")
+
+
+@app.command(epilog="Example: python -m engine run unsupervised params.yaml --project ~/projects/yeast")
+def run(task: Annotated[str, typer.Argument(help="Name of the task.")], params: ParameterFile, project: ProjectFolder, as_json: Json = False) -> None:
+    """Run a task in a project and wait for it; it also stands on the Jobs page."""
+    from engine.project import Project
+    from engine.tasks import read_parameters
+
+    _finish(_run_task(Project.open(project), task, read_parameters(params)), as_json)
+
+
+@app.command(epilog="Example: python -m engine demo ~/projects/demo")
+def demo(folder: Annotated[Path, typer.Argument(help="Folder of the new project.")], as_json: Json = False) -> None:
+    """Make a demo project: a simulated tomogram with its truth."""
+    from engine.project import Project
+
+    _finish(_run_task(Project.create(folder, "Demo"), "simulate", {}), as_json)
+
+
+@app.command("picket-s1", epilog="Example: python -m engine picket-s1 s1_params.yaml")
+def picket_s1(params: ParameterFile, as_json: Json = False) -> None:
+    """Run PickET's first step from PickET's own parameter file."""
+    from engine.tasks import picket_s1 as step
+
+    _run_files(step.run_file, params, as_json)
+
+
+@app.command("picket-s2", epilog="Example: python -m engine picket-s2 s2_params.yaml")
+def picket_s2(params: ParameterFile, as_json: Json = False) -> None:
+    """Run PickET's second step from PickET's own parameter file."""
+    from engine.tasks import picket_s2 as step
+
+    _run_files(step.run_file, params, as_json)
+
+
+class EchoJob:
+    """A task's messages on standard error, for runs without a project (see `engine.tasks.task.Job`)."""
+
+    def __init__(self) -> None:
+        self.outputs: list[dict[str, Any]] = []
+        self._last = ""
+
+    def progress(self, fraction: float, text: str) -> None:
+        """Print what is being done, when that changes."""
+        if text != self._last:
+            self._last = text
+            _say(f"{fraction:4.0%}  {text}")
+
+    def log(self, text: str) -> None:
+        """Print a line."""
+        _say(text)
+
+    def item(self, name: str, state: str, text: str = "") -> None:
+        """Items speak through the log."""
+
+    def output(self, kind: str, name: str, path: Path, **facts: Any) -> None:
+        """Remember a result for the end."""
+        self.outputs.append({"kind": kind, "name": name, "path": str(path), **facts})
+
+
+def _run_files(step: Callable[[Path, Any], None], params: Path, as_json: bool) -> None:
+    job = EchoJob()
+    failure = ""
+    try:
+        step(params, job)
+    except UserError as error:
+        failure = str(error)
+    _finish({"state": "failed" if failure else "done", "message": failure, "outputs": job.outputs}, as_json)
+
+
+def _run_task(project: Any, task_name: str, raw: Any) -> dict[str, Any]:
+    from engine.jobs.foreground import run_here
+
+    return run_here(project, task_name, raw, _say)
+
+
+def _finish(status: dict[str, Any], as_json: bool) -> None:
+    outputs = status.get("outputs", [])
+    if as_json:
+        _print_json({k: status[k] for k in ("state", "message", "outputs", "job") if status.get(k) is not None})
+    else:
+        for output in outputs:
+            print(output["path"])
+    if status["state"] == "done":
+        return
+    _say(status.get("message") or f"The job was {status['state']}.")
+    sys.stdout.flush()
+    raise typer.Exit(1 if status.get("is_bug") else 2)
+
+
+def _refuse(sentence: str, as_json: bool) -> NoReturn:
+    if as_json:
+        _print_json({"state": "failed", "message": sentence})
+    _say(sentence)
+    sys.exit(2)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    json.dump(content, sys.stdout, default=os.fspath)
+    print()

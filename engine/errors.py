@@ -1,0 +1,65 @@
+"""The one kind of error that a person can mend.
+
+Lives on the ground floor: every other part of the engine may raise it, and page, job and command line show its
+sentence as it stands (no traceback; exit status 2). Anything else that escapes is a bug.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class UserError(ValueError):
+    """One sentence that names the thing, the value and the way out."""
+
+
+def free_space(path: Path) -> int:
+    """Bytes free on the disk that holds `path` or, while it does not exist yet, its nearest existing parent."""
+    place = Path(path).absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+@contextmanager
+def explain_os_errors(path: str | os.PathLike[str], doing: str) -> Iterator[None]:
+    """Turn what the system refuses while `doing` something with `path` into a `UserError`.
+
+    Parameters
+    ----------
+    path
+        The file or folder concerned.
+    doing
+        The verb for the sentence: "read", "write", "create" …
+
+    Raises
+    ------
+    UserError
+        Full disk or quota, missing file or folder, no permission, a folder where a file belongs.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(os_error_sentence(error, Path(path), doing)) from error
+
+
+def os_error_sentence(error: OSError, path: Path, doing: str) -> str:
+    """The sentence for what the system refused; see `explain_os_errors`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = free_space(path) / 1e6
+        return (
+            f"Cannot {doing} {path}: the disk or quota is full ({free:.1f} MB free). "
+            "Free some space there, then run this again."
+        )
+    if error.errno == errno.ENOENT:
+        return f"Cannot {doing} {path}: no such file or folder. Check the path."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"Cannot {doing} {path}: permission denied. Change its permissions or choose another place."
+    if error.errno == errno.EISDIR:
+        return f"Cannot {doing} {path}: it is a folder, not a file."
+    if error.errno == errno.ENOTDIR:
+        return f"Cannot {doing} {path}: a part of the path is a file, not a folder."
+    return f"Cannot {doing} {path}: {error.strerror or error}."

@@ -1,0 +1,211 @@
+"""The process of one job: `python -m engine.jobs.worker FOLDER TICKET`, or the same inside a foreground command.
+
+It alone writes status.json, progress.json, items.json, outputs.json and log.txt of its folder.
+"""
+
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from engine.atomic import write_text
+from engine.errors import UserError, os_error_sentence
+from engine.jobs.launch import slot_kind
+from engine.jobs.process import identity
+from engine.jobs.slots import wait_for_slot
+from engine.project import Project
+from engine.tasks import find_task, read_parameters, validated
+
+HEARTBEAT = 10.0
+"""Seconds between signs of life while a task says nothing; readers on other machines rely on them."""
+
+
+RESERVED = 64 * 1024
+"""Bytes set aside at the start and given back at the end, so that a job can say that its disk is full."""
+
+
+class Cancelled(BaseException):
+    """The job was asked to end. Not an Exception, so that no task swallows it by accident."""
+
+
+class FolderJob:
+    """What a running task may tell the world, written to the job's folder (see `engine.tasks.task.Job`)."""
+
+    def __init__(self, folder: Path, echo: Callable[[str], None] | None = None):
+        self.folder = folder
+        self._echo = echo
+        self._items: dict[str, dict[str, str]] = {}
+        self._outputs: list[dict[str, Any]] = []
+        self._progress: dict[str, Any] = {"fraction": 0.0, "text": ""}
+        self._written = 0.0
+        self._started = time.time()
+        self._log_lock = threading.Lock()
+
+    def progress(self, fraction: float, text: str) -> None:
+        """Say how far the task is; at most five times a second reaches the disk."""
+        now = time.time()
+        changed = text != self._progress["text"]
+        seconds_left = (now - self._started) * (1 - fraction) / fraction if fraction > 0.02 else None
+        self._progress = {"fraction": round(fraction, 4), "text": text, "seconds_left": seconds_left}
+        if now - self._written > 0.2 or fraction >= 1:
+            self.write_progress()
+        if self._echo and changed:
+            self._echo(f"{fraction:4.0%}  {text}")
+
+    def write_progress(self) -> None:
+        """Write the progress as it stands; also a sign of life."""
+        self._written = time.time()
+        write_text(self.folder / "progress.json", json.dumps({**self._progress, "updated": self._written}))
+
+    def log(self, text: str) -> None:
+        """Add a line to log.txt."""
+        line = f"{time.strftime('%H:%M:%S')}  {text}\n"
+        try:
+            with self._log_lock, (self.folder / "log.txt").open("a", encoding="utf-8") as handle:
+                handle.write(line)
+        except OSError as error:
+            # On a full disk the status still says what happened: 64 kB are kept for it.
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+        if self._echo:
+            self._echo(text)
+
+    def item(self, name: str, state: str, text: str = "") -> None:
+        """Say how one item stands."""
+        self._items[name] = {"name": name, "state": state, "text": text}
+        write_text(self.folder / "items.json", json.dumps({"items": list(self._items.values())}))
+
+    def output(self, kind: str, name: str, path: Path, **facts: Any) -> None:
+        """Name a finished result."""
+        self._outputs.append({"kind": kind, "name": name, "path": str(path), **facts})
+        write_text(self.folder / "outputs.json", json.dumps({"outputs": self._outputs}))
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """The results named so far."""
+        return list(self._outputs)
+
+
+def work(folder: Path, wait: Callable[[], str | None], echo: Callable[[str], None] | None = None) -> dict[str, Any]:
+    """Do the job in `folder`: wait for a slot, run, record how it ended. Returns the final status.
+
+    Parameters
+    ----------
+    wait
+        Waits for a slot and returns its name; None when the job needs no slot.
+    echo
+        Also gets log lines and progress, for a command line.
+    """
+    job = FolderJob(folder, echo)
+    status: dict[str, Any] = {"state": "queued", "process": identity(os.getpid())}
+
+    reserve = folder / ".reserve"
+    reserve.write_bytes(b"\0" * RESERVED)
+
+    def tell(**changes: Any) -> None:
+        status.update(changes)
+        if "ended" in changes:
+            reserve.unlink(missing_ok=True)
+        write_text(folder / "status.json", json.dumps(status))
+
+    silenced = threading.Event()
+    try:
+        try:
+            slot = wait()
+            tell(state="running", started=time.time(), slot=slot)
+            job._started = time.time()
+            threading.Thread(target=_beat, args=(job, silenced), daemon=True).start()
+            _run_task(folder, job)
+        finally:
+            silenced.set()
+        tell(state="done", ended=time.time())
+    except (Cancelled, KeyboardInterrupt):
+        tell(state="cancelled", ended=time.time())
+    except UserError as error:
+        job.log(str(error))
+        tell(state="failed", message=str(error), ended=time.time())
+    except MemoryError:
+        sentence = "The machine has too little free memory for this: close other programs or choose a smaller volume."
+        job.log(sentence)
+        tell(state="failed", message=sentence, ended=time.time())
+    except OSError as error:
+        sentence = os_error_sentence(error, Path(error.filename or folder), "use")
+        job.log(traceback.format_exc())
+        tell(state="failed", message=sentence, ended=time.time())
+    except Exception as error:
+        job.log(traceback.format_exc())
+        message = f"A fault in Tomodeck ({type(error).__name__}: {error}); the log holds the details."
+        tell(state="failed", message=message, is_bug=True, ended=time.time())
+    status["outputs"] = job.outputs
+    return status
+
+
+def _run_task(folder: Path, job: FolderJob) -> None:
+    import yaml
+
+    request = yaml.safe_load((folder / "request.yaml").read_text(encoding="utf-8"))
+    project = Project.open(folder.parents[1])
+    task = find_task(request["task"])
+    parameters = validated(task, read_parameters(folder / "params.yaml"))
+    job.log(f"{task.title}: {task.subject(parameters)}")
+    task.run(parameters, project, job)
+
+
+def _beat(job: FolderJob, silenced: threading.Event) -> None:
+    while not silenced.wait(HEARTBEAT):
+        if time.time() - job._written > HEARTBEAT:
+            try:
+                job.write_progress()
+            except UserError:
+                return  # the folder is gone or the disk full; the task itself will meet it and say so
+
+
+def raise_on_term() -> None:
+    """From now on SIGTERM raises `Cancelled` in the main thread."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the clean-up must not be interrupted
+        raise Cancelled
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def main(folder: Path, ticket: Path) -> int:
+    """Entry of the process; the ticket's lock was inherited from the launcher."""
+    raise_on_term()
+
+    def wait() -> str:
+        import yaml
+
+        task = find_task(yaml.safe_load((folder / "request.yaml").read_text(encoding="utf-8"))["task"])
+        slot, _ = wait_for_slot(slot_kind(task), ticket, lambda ahead: _still_there(folder))
+        if slot.startswith("gpu"):
+            os.environ["CUDA_VISIBLE_DEVICES"] = slot[3:]
+        return slot
+
+    try:
+        status = work(folder, wait)
+    except (UserError, OSError) as error:
+        # The folder itself cannot be written any more: gone, or its disk is full. There is nobody to tell but stderr.
+        print(f"Job {folder.name} ends: {error}", file=sys.stderr)
+        return 2
+    finally:
+        ticket.unlink(missing_ok=True)
+    return 0 if status["state"] == "done" else 2
+
+
+def _still_there(folder: Path) -> None:
+    if not (folder / "request.yaml").exists():
+        raise UserError(f"The folder {folder} was deleted while the job waited.")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

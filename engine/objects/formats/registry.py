@@ -1,0 +1,153 @@
+"""Which exchange formats there are, what each carries, and how to write tomograms that one cannot hold.
+
+One file per format beside this one; a new format is a new file and one line in `FORMATS`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import UserError
+from engine.objects.edits import filter_by
+from engine.objects.formats import csv_table, picket, relion5
+from engine.objects.table import ANGLES, ObjectTable, TomogramGeometry
+
+
+@dataclass(frozen=True)
+class Format:
+    """One exchange format.
+
+    Attributes
+    ----------
+    name
+        Short name for files and command lines.
+    title
+        What a person calls it.
+    suffix
+        Ending of its files, with the dot.
+    angles, classes, scores, several_tomograms
+        What it carries besides positions.
+    conventions
+        Units and origin in one sentence, for the export dialog.
+    write
+        Writes a table to a path, whole or not at all.
+    read
+        Reads a table from a path, given the geometry of the tomograms it may refer to.
+    """
+
+    name: str
+    title: str
+    suffix: str
+    angles: bool
+    classes: bool
+    scores: bool
+    several_tomograms: bool
+    conventions: str
+    write: Callable[[ObjectTable, Path], None]
+    read: Callable[[Path, Mapping[str, TomogramGeometry]], ObjectTable]
+
+
+FORMATS: dict[str, Format] = {
+    "relion5": Format(
+        name="relion5",
+        title="RELION 5 STAR",
+        suffix=".star",
+        angles=True,
+        classes=True,
+        scores=True,
+        several_tomograms=True,
+        conventions=relion5.CONVENTIONS,
+        write=relion5.write,
+        read=relion5.read,
+    ),
+    "csv": Format(
+        name="csv",
+        title="CSV",
+        suffix=".csv",
+        angles=True,
+        classes=True,
+        scores=True,
+        several_tomograms=True,
+        conventions=csv_table.CONVENTIONS,
+        write=csv_table.write,
+        read=csv_table.read,
+    ),
+    "picket": Format(
+        name="picket",
+        title="PickET YAML",
+        suffix=".yaml",
+        angles=False,
+        classes=False,
+        scores=False,
+        several_tomograms=False,
+        conventions=picket.CONVENTIONS,
+        write=picket.write,
+        read=picket.read,
+    ),
+}
+
+
+def get_format(name: str) -> Format:
+    """The format of a name.
+
+    Raises
+    ------
+    UserError
+        No such format; the sentence lists those there are.
+    """
+    if name not in FORMATS:
+        raise UserError(f"There is no exchange format {name!r}: choose one of {', '.join(FORMATS)}.")
+    return FORMATS[name]
+
+
+def losses(table: ObjectTable, chosen: Format) -> list[str]:
+    """What of a table a format cannot carry, one sentence each, to be shown before it is written."""
+    rows = table.rows
+    said = []
+    if not chosen.several_tomograms and rows["tomogram"].nunique() > 1:
+        said.append(f"{chosen.title} holds one tomogram: one file per tomogram is written.")
+    if not chosen.angles and rows[list(ANGLES)].notna().to_numpy().any():
+        said.append(f"{chosen.title} holds no orientations.")
+    if not chosen.classes and rows["class"].nunique() > 1:
+        said.append(f"{chosen.title} holds no classes: all objects look alike in it.")
+    if not chosen.scores and rows["score"].notna().any():
+        said.append(f"{chosen.title} holds no scores.")
+    return said
+
+
+def export(table: ObjectTable, chosen: Format, path: str | Path) -> list[Path]:
+    """Write a table; into one file per tomogram where the format holds only one and there are several.
+
+    Parameters
+    ----------
+    table
+        What to write.
+    chosen
+        The format.
+    path
+        The file; with several files `_<tomogram>` goes before its ending.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    UserError
+        Full disk, missing folder, a name that the format cannot hold.
+    """
+    path = Path(path)
+    names = list(dict.fromkeys(table.rows["tomogram"]))
+    if chosen.several_tomograms or len(names) <= 1:
+        chosen.write(table, path)
+        return [path]
+    written = []
+    for name in names:
+        safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+        target = path.with_name(f"{path.stem}_{safe}{path.suffix}")
+        if target in written:
+            raise UserError(f"Two tomograms would both be written to {target}: rename one of them.")
+        chosen.write(filter_by(table, tomograms=[name]), target)
+        written.append(target)
+    return written

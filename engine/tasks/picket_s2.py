@@ -1,0 +1,124 @@
+"""PickET's second step from PickET's own file: segmentations in, instance segmentations and centroid lists out.
+
+Both outputs stand in folders of their own under `output_dir/dataset_name/` as PickET's users' scripts expect them
+(reference: PickET 0.1.0, `s2.py`). Where two settings of one file would give the same name, the cluster number and the
+distance are added, so that none overwrites another.
+"""
+
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from engine.errors import UserError, explain_os_errors
+from engine.instances import S2Parameters, find_instances
+from engine.objects import TomogramGeometry, table_from_centroids
+from engine.objects.formats import picket
+from engine.tasks.picket_s1 import DATASET
+from engine.tasks.picket_yaml import ParticleMode, S2File, SegmentationInput, read_picket_file
+from engine.tasks.task import Job
+from engine.volumes import open_volume, replaced_when_whole
+
+NEEDED = ("fex_mode", "clustering_method")
+
+
+def run_file(path: Path, job: Job) -> None:
+    """Run the second step as the file `path` says; a segmentation that fails does not stop the others.
+
+    Raises
+    ------
+    UserError
+        The file is wrong, or some segmentations failed (named; the others are done).
+    """
+    file = read_picket_file(path, S2File, job)
+    for mode in file.particle_extraction_params:
+        if mode.mode == "watershed_segmentation" and mode.min_distance is None:
+            raise UserError(f"{path}: watershed_segmentation needs min_distance (voxels): add it, for example 5.")
+    folder = Path(file.output_dir).expanduser() / file.dataset_name
+    for place in ("instance_segmentations", "predicted_particles"):
+        with explain_os_errors(folder / place, "create"):
+            (folder / place).mkdir(parents=True, exist_ok=True)
+    failed: list[str] = []
+    written: set[str] = set()
+    total = len(file.inputs) * len(file.particle_extraction_params)
+    for number, (given, mode) in enumerate((g, m) for g in file.inputs for m in file.particle_extraction_params):
+        job.log(f"Processing {Path(given.segmentation).name}: {mode.mode.replace('_', ' ')}")
+        job.progress(number / total, f"{Path(given.segmentation).name}, {mode.mode}")
+        try:
+            _one(given, mode, folder, written, job)
+        except UserError as error:
+            failed.append(f"{given.segmentation} ({mode.mode}): {error}")
+            job.log(failed[-1])
+    if failed:
+        raise UserError(f"{len(failed)} of {total} failed; the others are done. First: {failed[0]}")
+
+
+def _one(given: SegmentationInput, mode: ParticleMode, folder: Path, written: set[str], job: Job) -> None:
+    began = time.perf_counter()
+    source = Path(given.segmentation)
+    attributes = _attributes(source)
+    parameters = S2Parameters(
+        mode=mode.mode,
+        particle_cluster=given.particle_cluster_id,
+        lower_z=given.lower,
+        upper_z=given.upper,
+        **({"min_distance": mode.min_distance} if mode.min_distance is not None else {}),
+    )
+    with open_volume(source, DATASET) as volume:
+        labels = volume.read()
+        voxel_size = volume.voxel_size or (1.0, 1.0, 1.0)
+    instance_map, instances = find_instances(labels, parameters)
+
+    index = source.stem.split("_")[1] if source.stem.count("_") else "0"
+    name = f"{index}_{attributes['fex_mode']}_{attributes['clustering_method']}_{mode.mode}"
+    if name in written:
+        name += f"_cluster{given.particle_cluster_id}"
+        if mode.min_distance is not None:
+            name += f"_distance{mode.min_distance}"
+    written.add(name)
+    shape = labels.shape
+    attributes |= {
+        "tomogram_shape": [int(n) for n in shape],
+        "z_lb_for_particle_extraction": given.lower,
+        "z_ub_for_particle_extraction": given.upper,
+        "particle_cluster_id": given.particle_cluster_id,
+        "pex_mode": mode.mode,
+        "pex_min_distance": mode.min_distance if mode.mode == "watershed_segmentation" else None,
+        "time_taken_for_s2": time.perf_counter() - began,
+        "timestamp_s2": datetime.now().isoformat(),
+    }
+    target = folder / "instance_segmentations" / f"instance_segmentation_{name}.h5"
+    with replaced_when_whole(target) as temporary, explain_os_errors(target, "write"):
+        with h5py.File(temporary, "w", locking=False) as handle:
+            group = handle.create_group("segmentations")
+            group.create_dataset("semantic_segmentation", data=labels)
+            group.create_dataset("instance_segmentation", data=instance_map)
+            group.attrs["voxel_size"] = np.asarray(voxel_size, dtype=np.float64)
+            for key, value in attributes.items():
+                group.attrs[key] = "None" if value is None else value
+    job.output("segmentation", target.stem, target)
+
+    geometry = TomogramGeometry((shape[0], shape[1], shape[2]), voxel_size)
+    tomogram = Path(str(attributes.get("tomogram_path", source.stem))).stem
+    table = table_from_centroids(tomogram, geometry, instances.centroids, sizes=instances.sizes, scores=instances.scores)
+    centroids = folder / "predicted_particles" / f"predicted_centroids_{name}.yaml"
+    picket.write(table, centroids, metadata={**attributes, "voxel_size": [float(v) for v in voxel_size]})
+    job.output("table", centroids.stem, centroids, objects=len(table.rows))
+    job.log(f"{len(table.rows)} particles saved to {centroids}")
+
+
+def _attributes(path: Path) -> dict[str, Any]:
+    """What S1 wrote about a segmentation, as plain Python values; "None" is None."""
+    with open_volume(path, DATASET):  # says what is wrong with the file, if anything is
+        pass
+    with h5py.File(path, "r", locking=False) as handle:
+        raw = dict(handle["segmentations"].attrs)
+    raw.pop("voxel_size", None)
+    missing = [key for key in NEEDED if key not in raw]
+    if missing:
+        raise UserError(f"{path} lacks PickET's attribute {missing[0]!r}: write it anew with picket-s1.")
+    plain = {k: v.tolist() if isinstance(v, (np.ndarray, np.generic)) else v for k, v in raw.items()}
+    return {k: None if v == "None" else v for k, v in plain.items()}

@@ -1,0 +1,51 @@
+"""What made a result, and whether it still stands: the `.yaml` beside every file that a task writes."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engine.project import Tomogram
+from engine.volumes import Volume, check_finite, open_volume
+
+
+def stamp(task: str, settings: dict[str, Any], source: Path, **facts: Any) -> dict[str, Any]:
+    """The contents of a result's `.yaml`.
+
+    Parameters
+    ----------
+    settings
+        The parameters that decide the result, and no others: another value makes it stale.
+    source
+        The file it was made from.
+    facts
+        Anything else worth knowing: counts, seconds.
+    """
+    return {
+        "task": task,
+        "settings": settings,
+        "input": file_identity(source),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        **facts,
+    }
+
+
+def still_stands(made_by: dict[str, Any], task: str, settings: dict[str, Any], source: Path) -> bool:
+    """Whether a result with this `.yaml` is what `task` would make again from the same file with `settings`."""
+    return (
+        made_by.get("task") == task
+        and made_by.get("settings") == settings
+        and made_by.get("input") == file_identity(source)
+    )
+
+
+def file_identity(path: Path) -> dict[str, Any]:
+    """Path, size and modification time: another value means another input."""
+    status = Path(path).stat()
+    return {"path": str(path), "size": status.st_size, "modified": status.st_mtime_ns}
+
+
+def open_for_science(tomogram: Tomogram, path: Path) -> Volume:
+    """Open a tomogram whose every voxel will be used; raises UserError for NaN or constant volumes."""
+    volume = open_volume(path)
+    check_finite(volume.array, tomogram.name)
+    return volume

@@ -1,0 +1,14 @@
+"""Which tasks there are. A new task is one file in this folder and one line here."""
+
+from engine.errors import UserError
+from engine.tasks import pick, unsupervised
+from engine.tasks.task import Task
+
+TASKS: dict[str, Task] = {task.name: task for task in (unsupervised.TASK, pick.TASK)}
+
+
+def find_task(name: str) -> Task:
+    """The task called `name`. Raises UserError, listing the known ones, when there is none."""
+    if name not in TASKS:
+        raise UserError(f"There is no task {name!r} (tasks: {', '.join(TASKS)}).")
+    return TASKS[name]

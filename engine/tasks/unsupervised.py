@@ -1,0 +1,187 @@
+"""Segment without training: PickET's first step (S1) on tomograms of the project, one label map each."""
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import field_validator, model_validator
+
+from engine.errors import UserError
+from engine.features import S1Parameters, segment
+from engine.project import Project
+from engine.project.settings import check_name
+from engine.tasks.items import run_items
+from engine.tasks.provenance import open_for_science, stamp, still_stands
+from engine.tasks.task import Box, Job, Parameters, Preview, Task, parameter
+from engine.volumes import write_mrc
+
+NAME = "unsupervised"
+BLUR_RADIUS = 8
+"""Voxels that the blur of S1 reaches; a box grown by as much has the same blurred values as the whole."""
+
+
+class UnsupervisedParameters(Parameters):
+    """Parameters of the task."""
+
+    tomograms: list[str] = parameter(
+        title="Tomograms", help="Each gets a label map of its own.", source="tomograms", min_length=1
+    )
+    lower_z: int | None = parameter(
+        None,
+        title="Learn from slice",
+        unit="z",
+        ge=0,
+        help="First slice used to find the two clusters; empty = from the first. All slices are segmented anyway.",
+    )
+    upper_z: int | None = parameter(
+        None,
+        title="up to before slice",
+        unit="z",
+        ge=1,
+        help="The slice after the last one used to find the clusters; empty = to the end.",
+    )
+    neighbourhood_size: int = parameter(
+        5,
+        title="Neighbourhood",
+        unit="voxel",
+        ge=3,
+        le=15,
+        help="Edge of the cube around each voxel that is compared; odd. PickET's authors recommend 5.",
+    )
+    features: Literal["intensities"] = parameter(
+        "intensities", title="Features", help="What of a neighbourhood is compared: intensities = its voxel values."
+    )
+    clustering: Literal["kmeans"] = parameter(
+        "kmeans", title="Clustering", help="How neighbourhoods are divided into particle and background."
+    )
+    name: str = parameter(
+        "", title="Save as", help="Name of the segmentation; empty = features_clustering.", advanced=True
+    )
+    replace: bool = parameter(
+        False,
+        title="Replace",
+        advanced=True,
+        help="Replace a segmentation of the same name that was made with other parameters.",
+    )
+    max_neighbourhoods: int | None = parameter(
+        None,
+        title="Learn from at most",
+        unit="neighbourhoods",
+        ge=1000,
+        advanced=True,
+        help="Use a random sample of this size to find the clusters; empty = all (no more memory is needed for all).",
+    )
+    seed: int = parameter(
+        42, title="Seed", ge=0, le=2**32 - 1, advanced=True, help="Same seed, same result."
+    )
+
+    @field_validator("neighbourhood_size")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise ValueError(f"a neighbourhood has a central voxel, so give an odd number such as {value + 1}")
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _file_name(cls, value: str) -> str:
+        return check_name(value, "segmentation") if value else value
+
+    @model_validator(mode="after")
+    def _crossed(self) -> "UnsupervisedParameters":
+        if self.lower_z is not None and self.upper_z is not None and self.lower_z >= self.upper_z:
+            raise ValueError(
+                f"the slices to learn from end ({self.upper_z}) before they begin ({self.lower_z}); exchange the two"
+            )
+        return self
+
+    @property
+    def result_name(self) -> str:
+        """Name of the segmentation."""
+        return self.name or f"{self.features}_{self.clustering}"
+
+    def science(self) -> S1Parameters:
+        """The same for `engine.features`."""
+        return S1Parameters(
+            neighbourhood_size=self.neighbourhood_size,
+            mode=self.features,
+            method=self.clustering,
+            lower_z=self.lower_z,
+            upper_z=self.upper_z,
+            max_neighbourhoods=self.max_neighbourhoods,
+            seed=self.seed,
+        )
+
+
+def run(parameters: UnsupervisedParameters, project: Project, job: Job) -> None:
+    """Write `segmentations/<tomogram>__<name>.mrc` (int8: 1 particle, 0 background, −1 border) for each tomogram."""
+
+    def work(name: str, progress: Any) -> str:
+        tomogram = project.tomogram(name)
+        source = project.readable(tomogram.path)
+        target = project.segmentation_path(name, parameters.result_name)
+        settings = parameters.model_dump(mode="json", exclude={"tomograms", "name", "replace"})
+        if target.exists():
+            made_by = project.segmentation(f"{name}__{parameters.result_name}").made_by
+            if still_stands(made_by, NAME, settings, source):
+                job.output("segmentation", parameters.result_name, target, tomogram=name)
+                return f"kept {target.name}, made earlier with the same parameters"
+            if not parameters.replace:
+                raise UserError(
+                    f"{target.name} exists and was made with other parameters: choose another name in 'Save as', "
+                    "or switch 'Replace' on."
+                )
+        with open_for_science(tomogram, source) as volume:
+            result = segment(volume.read(), parameters.science(), progress=progress)
+            progress(1.0, "writing")
+            job.log(f"{name}: Features array of shape: ({result.n_neighbourhoods}, {result.n_features})")
+            write_mrc(target, result.labels, tomogram.voxel_size, tomogram.origin)
+        background, particle = result.counts
+        counts = {"0": int(background), "1": int(particle)}
+        seconds = {k: round(float(v), 3) for k, v in result.seconds.items()}
+        project.write_provenance(target, stamp(NAME, settings, source, labels=counts, seconds=seconds))
+        job.output("segmentation", parameters.result_name, target, tomogram=name)
+        return f"{particle:,} voxels in the particle cluster ({particle / (particle + background):.1%})"
+
+    run_items(job, parameters.tomograms, work)
+
+
+def preview(parameters: UnsupervisedParameters, project: Project, tomogram: str, box: Box) -> Preview:
+    """The label map of a box, found from that box alone.
+
+    Normalisation (an affine map) does not change k-means, so the only difference to the full run is what the clusters
+    are learnt from: the box here, the chosen slices there.
+    """
+    with project.open_tomogram(tomogram) as volume:
+        wide = box.grown(BLUR_RADIUS + parameters.neighbourhood_size // 2, volume.shape)
+        density = np.asarray(volume[wide.slices])
+    lower, upper = _limits_inside(parameters, wide)
+    science = parameters.model_copy(update={"lower_z": lower, "upper_z": upper}).science()
+    result = segment(density, science)
+    inside = tuple(slice(a - b, c - b) for a, b, c in zip(box.start, wide.start, box.stop, strict=True))
+    labels = result.labels[inside]
+    particle = int(np.count_nonzero(labels == 1))
+    text = f"{particle:,} of {labels.size:,} voxels in the particle cluster ({particle / labels.size:.1%})"
+    if (lower, upper) == (None, None) and (parameters.lower_z, parameters.upper_z) != (None, None):
+        text += "; the box lies outside the slices to learn from, so it was learnt from itself"
+    return Preview(box, labels, text)
+
+
+def _limits_inside(parameters: UnsupervisedParameters, box: Box) -> tuple[int | None, int | None]:
+    """The z limits relative to the box; none where too little of the box lies inside them."""
+    first, last = box.start[0], box.stop[0]
+    lower = max(parameters.lower_z or 0, first) - first
+    upper = min(parameters.upper_z if parameters.upper_z is not None else last, last) - first
+    if upper - lower < 2 * parameters.neighbourhood_size or (lower, upper) == (0, last - first):
+        return None, None
+    return lower, upper
+
+
+TASK = Task(
+    name=NAME,
+    title="Segment without training",
+    summary="Divide the voxels of each tomogram into particle and background by their neighbourhoods (PickET S1).",
+    parameters=UnsupervisedParameters,
+    run=run,
+    preview=preview,
+    subject=lambda p: f"{p.result_name} on {len(p.tomograms)} tomogram{'s' * (len(p.tomograms) > 1)}",
+)
