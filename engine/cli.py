@@ -42,7 +42,16 @@ def tasks(as_json: Json = False) -> None:
     from engine.tasks import TASKS
 
     if as_json:
-        _print_json({t.name: {"title": t.title, "summary": t.summary, "parameters": t.parameters.model_json_schema()} for t in TASKS.values()})
+        _print_json(
+            {
+                t.name: {
+                    "title": t.title,
+                    "summary": t.summary,
+                    "parameters": t.parameters.model_json_schema(),
+                }
+                for t in TASKS.values()
+            }
+        )
         return
     for task in TASKS.values():
         print(f"{task.name}: {task.summary}")
@@ -53,7 +62,12 @@ def tasks(as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: python -m engine run unsupervised params.yaml --project ~/projects/yeast")
-def run(task: Annotated[str, typer.Argument(help="Name of the task.")], params: ParameterFile, project: ProjectFolder, as_json: Json = False) -> None:
+def run(
+    task: Annotated[str, typer.Argument(help="Name of the task.")],
+    params: ParameterFile,
+    project: ProjectFolder,
+    as_json: Json = False,
+) -> None:
     """Run a task in a project and wait for it; it also stands on the Jobs page."""
     from engine.project import Project
     from engine.tasks import read_parameters
@@ -62,7 +76,9 @@ def run(task: Annotated[str, typer.Argument(help="Name of the task.")], params: 
 
 
 @app.command(epilog="Example: python -m engine demo ~/projects/demo")
-def demo(folder: Annotated[Path, typer.Argument(help="Folder of the new project.")], as_json: Json = False) -> None:
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder of the new project.")], as_json: Json = False
+) -> None:
     """Make a demo project: a simulated tomogram with its truth."""
     from engine.project import Project
 
@@ -129,7 +145,9 @@ def _run_task(project: Any, task_name: str, raw: Any) -> dict[str, Any]:
 def _finish(status: dict[str, Any], as_json: bool) -> None:
     outputs = status.get("outputs", [])
     if as_json:
-        _print_json({k: status[k] for k in ("state", "message", "outputs", "job") if status.get(k) is not None})
+        _print_json(
+            {k: status[k] for k in ("state", "message", "outputs", "job") if status.get(k) is not None}
+        )
     else:
         for output in outputs:
             print(output["path"])

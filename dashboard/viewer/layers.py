@@ -1,9 +1,10 @@
 """What a layer key means: a tomogram, a segmentation of the served project, or a preview held in memory.
 
-Keys come from the browser and never hold a path. Files are opened through `Project.readable` only and stay open, because
-a slice of an open memory map costs a millisecond. Nothing here knows HTTP.
+Keys come from the browser and never hold a path. Files are opened through `Project.readable` only and stay
+open, because a slice of an open memory map costs a millisecond. Nothing here knows HTTP.
 """
 
+import hashlib
 import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ Kind = Literal["density", "labels", "scores"]
 OPEN_LAYERS = 24
 PREVIEWS = 64
 COUNTED_VOXELS = 1 << 22
-"""Label maps up to this size are counted whole; of larger ones every n-th plane, and the counts multiplied by n."""
+"""Label maps up to this size are counted whole; of larger ones every n-th plane, multiplied by n."""
 
 
 @dataclass(frozen=True)
@@ -150,24 +151,32 @@ def layer_version(key: str) -> str:
 
 
 def put_preview(
-    session_id: str, labels: np.ndarray, offset_zyx: tuple[int, int, int], version: str, name: str = "preview"
+    session_id: str, labels: np.ndarray, offset_zyx: tuple[int, int, int], name: str = "preview"
 ) -> str:
     """Keep a preview in memory, in place of the one of the same session and name; returns its layer key.
 
     Parameters
     ----------
+    session_id
+        The browser tab that it is for.
     labels
         Labels (integers, −1 = border) or scores (floating point) of a box [z, y, x].
     offset_zyx
         First voxel of the box in its tomogram.
-    version
-        Must change whenever `labels` do: the browser keeps slices by it.
+    name
+        Tells the previews of one session apart.
     """
     key = f"memory:{session_id}:{name}"
     kind: Kind = "scores" if labels.dtype.kind == "f" else "labels"
+    content = np.ascontiguousarray(labels)
+    version = (
+        hashlib.sha1(content.data, usedforsecurity=False).hexdigest()[:16]
+        + "-"
+        + "-".join(map(str, offset_zyx))
+    )
     with _lock:
         _previews.pop(key, None)
-        _previews[key] = Layer(key, kind, labels, None, offset_zyx, version)
+        _previews[key] = Layer(key, kind, content, None, offset_zyx, version)
         while len(_previews) > PREVIEWS:
             _previews.popitem(last=False)
     return key
@@ -180,14 +189,15 @@ def drop_preview(session_id: str, name: str = "preview") -> None:
 
 
 def _locate(key: str) -> _Place:
-    # A project with 1000 tomograms takes a second to list, so a key is looked up again only when the settings changed;
-    # where the path leads is checked at every request, because a link can be turned at any time.
-    project = served.project()
-    settings = _fingerprint(project.root / FILE_NAME)
+    # A project with 1000 tomograms takes a second to list, so a key is looked up again only when the settings
+    # changed; where the path leads is checked at every request, because a link can be turned at any time.
+    root = served.root()
+    settings = _fingerprint(root / FILE_NAME)
     with _lock:
-        known = _places.get((project.root, key))
+        known = _places.get((root, key))
     if known is not None and known.settings == settings and Path(os.path.realpath(known.path)) == known.real:
         return known
+    project = served.project()
     kind, _, name = key.partition(":")
     voxel_size = None
     if kind == "tomogram":
@@ -199,7 +209,7 @@ def _locate(key: str) -> _Place:
         raise UserError(f"{key!r} names no layer: a key begins with tomogram:, segmentation: or memory:.")
     place = _Place(settings, path, project.readable(path), voxel_size)
     with _lock:
-        _places[project.root, key] = place
+        _places[root, key] = place
         while len(_places) > 5000:
             _places.popitem(last=False)
     return place

@@ -1,6 +1,7 @@
 """Where each browser session looks in each tomogram, so that pages know the crosshair without a rerun.
 
-Lives in the memory of the server; the browser posts to it (`dashboard.viewer.routes`). Coordinates are x, y, z in voxels.
+Lives in the memory of the server; the browser posts to it (`dashboard.viewer.routes`).
+Coordinates are x, y, z in voxels.
 """
 
 from collections import OrderedDict
@@ -30,7 +31,7 @@ def get(session_id: str, tomogram: str) -> Position | None:
 
 
 def latest(tomogram: str) -> Position | None:
-    """Where anyone looked last in `tomogram`: the place to begin for a new session, such as a reloaded tab."""
+    """Where anyone looked last in `tomogram`: the place to begin for a new session."""
     with _lock:
         for (_, name), position in reversed(_positions.items()):
             if name == tomogram:

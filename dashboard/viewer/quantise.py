@@ -1,4 +1,4 @@
-"""Slices as bytes for the browser: densities to 8 bits between display limits, labels to the smallest integers.
+"""Slices as bytes for the browser: densities to 8 bits between limits, labels to the smallest integers.
 
 Takes and returns arrays; opens nothing. Contrast itself is applied in the browser.
 """
@@ -16,9 +16,9 @@ WIDENING = 0.25
 
 
 def display_limits(statistics: Statistics) -> tuple[float, float]:
-    """The densities shown as 0 and 255: the 0.05 and 99.95 % percentiles, widened, but not beyond what occurs.
+    """The densities shown as 0 and 255: the 0.05 and 99.95 % percentiles, widened within what occurs.
 
-    256 grey values between the extremes would leave few for the tomogram where a gold bead or a hot pixel stretches them.
+    256 grey values between the extremes would leave few for the tomogram where a gold bead stretches them.
     """
     low, high = statistics.percentiles[0.05], statistics.percentiles[99.95]
     margin = WIDENING * (high - low)

@@ -1,6 +1,6 @@
 """The HTTP routes of the viewer: layers, slices, values, objects, positions and the JavaScript.
 
-Every endpoint is a plain function, so that it runs in the server's pool of threads and a slow disk holds up nobody.
+Every endpoint is a plain function, run in the server's pool of threads: a slow disk holds up nobody.
 Layers are named by keys (`dashboard.viewer.layers`), never by paths. What goes wrong is one sentence in JSON.
 """
 
@@ -31,7 +31,7 @@ KEEP = "private, max-age=3600, immutable"
 
 
 def static_version() -> str:
-    """A hash over all files of the browser part: it stands in their address, so that a new release is seen at once."""
+    """A hash over the browser's files: it stands in their address, so that a new release is seen at once."""
     digest = hashlib.sha1(usedforsecurity=False)
     for path in sorted(STATIC.iterdir()):
         digest.update(path.name.encode() + path.read_bytes())

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import served
 from dashboard.pages import page
-from dashboard.widgets import numbers
+from dashboard.widgets import current, numbers
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.job_card import badge, progress_bar, time_words
 from engine.errors import UserError
@@ -65,7 +65,8 @@ def outputs(project: Project, job: JobRecord) -> None:
                 st.session_state["table-asked"] = output["name"]
                 st.switch_page(page("objects"))
         elif "tomogram" in output and right.button("Look at it", key=f"open-{job.id}-{output['path']}"):
-            st.switch_page(page("viewer"), query_params={"tomogram": output["tomogram"]})
+            current.ask(output["tomogram"])
+            st.switch_page(page("viewer"))
 
 
 def details(project: Project, job: JobRecord) -> None:

@@ -130,7 +130,8 @@ def details(project: Project, tomogram: Tomogram) -> None:
             st.rerun()
     with right.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Look at it", type="primary"):
-            st.switch_page(page("viewer"), query_params={"tomogram": tomogram.name})
+            current.ask(tomogram.name)
+            st.switch_page(page("viewer"))
     if tomogram.warning:
         st.warning(tomogram.warning, icon=":material/warning:")
 

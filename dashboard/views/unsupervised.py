@@ -26,14 +26,14 @@ def form(project: Project, tomogram: Tomogram) -> dict[str, object]:
     launch_button(project, find_task("unsupervised"), raw, f"Segment {plural(len(chosen), 'tomogram')}")
     job = follow(project, "unsupervised", "s1")
     if job is not None and job.outputs and not job.active:
-        key = f"{job.outputs[-1]['tomogram']}__{job.outputs[-1]['name']}"
         st.success(f"{plural(len(job.outputs), 'segmentation')} made.", icon=":material/check:")
         with st.container(horizontal=True):
             if st.button("Pick particles", key="to-pick"):
                 st.session_state["pick-from"] = [f"{o['tomogram']}__{o['name']}" for o in job.outputs]
                 st.switch_page(page("pick"))
             if st.button("Look at it", key="to-viewer"):
-                st.switch_page(page("viewer"), query_params={"tomogram": key.split("__")[0]})
+                current.ask(job.outputs[-1]["tomogram"])
+                st.switch_page(page("viewer"))
     return raw
 
 

@@ -23,8 +23,9 @@ def choose(project: Project) -> None:
     if not readable:
         st.session_state.pop(KEY, None)
         return
-    asked = st.query_params.get("tomogram")
-    if KEY not in st.session_state and asked in readable:
+    linked = st.query_params.get("tomogram")
+    asked = st.session_state.pop("tomogram-asked", None) or (linked if KEY not in st.session_state else None)
+    if asked in readable:
         st.session_state[KEY] = asked
     if st.session_state.get(KEY) not in readable:
         st.session_state[KEY] = readable[0]
@@ -40,6 +41,11 @@ def choose(project: Project) -> None:
             st.button("‹", on_click=step, args=(-1,), help="Previous tomogram")
             st.button("›", on_click=step, args=(1,), help="Next tomogram")
             st.caption(f"{place} of {len(readable)}")
+
+
+def ask(name: str) -> None:
+    """Make `name` the current tomogram at the next run: a widget's value can't be set once it is drawn."""
+    st.session_state["tomogram-asked"] = name
 
 
 def tomogram(project: Project) -> Tomogram | None:

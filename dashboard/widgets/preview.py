@@ -1,6 +1,7 @@
 """A task's answer on a small box around the crosshair, drawn in the viewer while parameters change."""
 
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,12 +58,12 @@ def preview_box(
         shown: list[LabelLayer] = []
         points: list[PointLayer] = []
         try:
-            found, seconds = _computed(project, find_task(task_name), raw, tomogram, box)
+            found, seconds, version = _computed(project, find_task(task_name), raw, tomogram, box)
         except UserError as error:
             line.caption(f":orange[{error}]")
         else:
             line.caption(f"{found.text} · {seconds:.1f} s")
-            key = put_preview(current.session_id(), found.labels.astype(np.int32), box.start, name=task_name)
+            key = put_preview(current.session_id(), found.labels.astype(np.int32), box.start, version=version, name=task_name)
             shown = [LabelLayer(key=key, name="preview", is_preview=True)]
             if found.picks is not None:
                 points = [PointLayer(name="preview picks", xyz=found.picks, radius=float(raw.get("radius") or 50.0))]
@@ -80,16 +81,17 @@ def preview_box(
 
 def _computed(
     project: Project, task: Task, raw: Mapping[str, Any], tomogram: Tomogram, box: Box
-) -> tuple[Preview, float]:
+) -> tuple[Preview, float, str]:
     """The preview, from the session's memory if nothing changed since: a rerun for another reason costs nothing."""
     parameters = validated(task, dict(raw))
     question = (task.name, tomogram.name, tomogram.path.stat().st_mtime_ns, box, parameters.model_dump_json())
     known = st.session_state.get("preview-known")
     if known is not None and known[0] == question:
-        return known[1], known[2]
+        return known[1]
     began = time.perf_counter()
     assert task.preview is not None
     found = task.preview(parameters, project, tomogram.name, box)
     seconds = time.perf_counter() - began
-    st.session_state["preview-known"] = (question, found, seconds)
-    return found, seconds
+    answer = (found, seconds, uuid.uuid4().hex)
+    st.session_state["preview-known"] = (question, answer)
+    return answer

@@ -81,7 +81,9 @@ class Neighbourhoods:
         chosen = torch.nonzero(weights.reshape(-1)).reshape(-1)
         # Reading a neighbourhood alone costs about 40 times its share of the matrix product (measured).
         if chosen.numel() < 0.02 * weights.numel():
-            return self._gathered_sum(chosen + start * self.shape[1] * self.shape[2], weights.reshape(-1)[chosen])
+            return self._gathered_sum(
+                chosen + start * self.shape[1] * self.shape[2], weights.reshape(-1)[chosen]
+            )
         return self._product_sum(start, stop, weights)
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
@@ -133,9 +135,7 @@ class Neighbourhoods:
         n, rows, (_, height, width) = self.size, 2 * (self.size - 1), self.shape
         blocks = -(-height // rows)
         padded = torch.zeros((blocks * rows, width), dtype=FLOAT, device=self.volume.device)
-        spread = torch.zeros(
-            (blocks, n, rows, self.volume.shape[2]), dtype=FLOAT, device=self.volume.device
-        )
+        spread = torch.zeros((blocks, n, rows, self.volume.shape[2]), dtype=FLOAT, device=self.volume.device)
         pairs = torch.zeros((n, n * rows, rows + n - 1), dtype=FLOAT, device=self.volume.device)
         planes: dict[int, torch.Tensor] = {}
         for z in range(start, stop):

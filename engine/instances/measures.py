@@ -68,9 +68,7 @@ def centroids(labels: np.ndarray) -> Instances:
     )
 
 
-def filter_sizes(
-    instances: Instances, minimum: int | None = None, maximum: int | None = None
-) -> Instances:
+def filter_sizes(instances: Instances, minimum: int | None = None, maximum: int | None = None) -> Instances:
     """Keep the instances of `minimum` … `maximum` voxels, both included; None = no limit.
 
     Raises

@@ -98,7 +98,9 @@ class Project:
     def tomograms_and_problems(self) -> tuple[list[Tomogram], list[str]]:
         """Every file that the sources hold, and one sentence for each source that cannot be listed."""
         settings = self.settings()
-        tomograms, names, problems = list_tomograms(self._sources(settings), settings.names, settings.voxel_sizes)
+        tomograms, names, problems = list_tomograms(
+            self._sources(settings), settings.names, settings.voxel_sizes
+        )
         if names != settings.names:
             self._change(names=names)
         return tomograms, problems
@@ -116,7 +118,9 @@ class Project:
                 if tomogram.info is None:
                     raise UserError(tomogram.problem or f"{tomogram.path} cannot be read.")
                 return tomogram
-        raise UserError(f"This project has no tomogram {name!r}. Add its folder on the Tomograms page, or check the name.")
+        raise UserError(
+            f"This project has no tomogram {name!r}. Add its folder on the Tomograms page, or check the name."
+        )
 
     def open_tomogram(self, name: str) -> Volume:
         """The volume of the tomogram called `name`; raises UserError as `tomogram` does."""
@@ -127,8 +131,14 @@ class Project:
         tomogram = self.tomogram(name)
         return TomogramGeometry(tomogram.shape, tomogram.voxel_size)
 
-    def add_source(self, source: str) -> list[Path]:
+    def add_source(self, source: str, inside: bool = False) -> list[Path]:
         """Register a folder or a glob of tomograms; returns the files it holds now.
+
+        Parameters
+        ----------
+        source
+            Relative ones are taken from the current folder, or with `inside` from the project's, and are then kept
+            relative, so that the project can be moved or copied with the tomograms that it holds.
 
         Raises
         ------
@@ -138,9 +148,7 @@ class Project:
         source = source.strip()
         if not source:
             raise UserError("Name a folder or a pattern such as /data/session1/*.mrc.")
-        path = os.path.expanduser(source)
-        if not os.path.isabs(path):
-            path = os.path.abspath(path)
+        path = str(self.root / source) if inside else os.path.abspath(os.path.expanduser(source))
         if path in self._sources(self.settings()):
             raise UserError(f"{path} is a source of this project already.")
         files = list_volume_files(path)
@@ -148,7 +156,10 @@ class Project:
             raise UserError(f"{path} holds no tomograms (.mrc .rec .map .h5 .hdf .tif .zarr, also .gz .bz2).")
         with locked(self.root / ".lock"):
             settings = self.settings()
-            write_settings(self.root, settings.model_copy(update={"sources": [*settings.sources, path]}))
+            write_settings(
+                self.root,
+                settings.model_copy(update={"sources": [*settings.sources, source if inside else path]}),
+            )
         return files
 
     def remove_source(self, source: str) -> None:
@@ -162,7 +173,9 @@ class Project:
         """Set the voxel size (Å) of a tomogram by hand; None goes back to the header's. The file is not touched."""
         self.tomogram(name)
         if voxel_size is not None and not 0.1 <= voxel_size <= 1000:
-            raise UserError(f"A voxel size of {voxel_size:g} Å for {name} is not possible: give 0.1 to 1000 Å.")
+            raise UserError(
+                f"A voxel size of {voxel_size:g} Å for {name} is not possible: give 0.1 to 1000 Å."
+            )
         with locked(self.root / ".lock"):
             settings = self.settings()
             sizes = {k: v for k, v in settings.voxel_sizes.items() if k != name}
@@ -214,7 +227,9 @@ class Project:
 
     def segmentation_path(self, tomogram: str, name: str) -> Path:
         """Where the label map `name` of `tomogram` belongs. Raises UserError for a name that cannot be a file's."""
-        return segmentation_path(self.root, check_name(tomogram, "tomogram"), check_name(name, "segmentation"))
+        return segmentation_path(
+            self.root, check_name(tomogram, "tomogram"), check_name(name, "segmentation")
+        )
 
     def write_provenance(self, path: Path, made_by: dict[str, Any]) -> None:
         """Write beside the result `path` what made it."""

@@ -40,8 +40,12 @@ class Settings(BaseModel):
     format: Literal[1] = 1
     name: str
     sources: list[str] = []
-    voxel_sizes: dict[str, float] = Field(default={}, description="tomogram name → Å, where the header is wrong")
-    names: dict[str, str] = Field(default={}, description="path → tomogram name, where two files share a name")
+    voxel_sizes: dict[str, float] = Field(
+        default={}, description="tomogram name → Å, where the header is wrong"
+    )
+    names: dict[str, str] = Field(
+        default={}, description="path → tomogram name, where two files share a name"
+    )
     classes: list[ObjectClass] = []
 
 
@@ -63,13 +67,17 @@ def read_settings(root: Path) -> Settings:
         line = f", line {place.line + 1}" if place else ""
         raise UserError(f"{path}{line} is not valid YAML: mend that line or restore the file.") from error
     if not isinstance(raw, dict):
-        raise UserError(f"{path} holds no settings (expected 'name:' and 'sources:'): restore or delete the file.")
+        raise UserError(
+            f"{path} holds no settings (expected 'name:' and 'sources:'): restore or delete the file."
+        )
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}: {where} = {first['input']!r} is not allowed ({first['msg']}); mend that line.") from error
+        raise UserError(
+            f"{path}: {where} = {first['input']!r} is not allowed ({first['msg']}); mend that line."
+        ) from error
 
 
 def write_settings(root: Path, settings: Settings) -> None:

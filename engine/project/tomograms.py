@@ -11,7 +11,21 @@ from pathlib import Path
 from engine.errors import UserError
 from engine.volumes import VolumeInfo, list_volume_files, read_info, voxel_size_problem
 
-_ENDINGS = (".gz", ".bz2", ".mrc", ".rec", ".map", ".st", ".hdf", ".hdf5", ".h5", ".tif", ".tiff", ".zarr", ".ome")
+_ENDINGS = (
+    ".gz",
+    ".bz2",
+    ".mrc",
+    ".rec",
+    ".map",
+    ".st",
+    ".hdf",
+    ".hdf5",
+    ".h5",
+    ".tif",
+    ".tiff",
+    ".zarr",
+    ".ome",
+)
 
 # path → ((modification time, size), header or the sentence that says why there is none)
 _headers: dict[Path, tuple[tuple[int, int], VolumeInfo | str]] = {}
@@ -114,7 +128,9 @@ def list_tomograms(
             if name in given or name in taken:
                 name = _free_name(path, set(given) | taken)
                 names[str(path)] = name
-                if stem in given:  # the first holder keeps the plain name from now on, whatever is added before it
+                if (
+                    stem in given
+                ):  # the first holder keeps the plain name from now on, whatever is added before it
                     names[str(given[stem])] = stem
                 taken |= {name, stem}
         given[name] = path
@@ -153,7 +169,10 @@ def _free_name(path: Path, taken: set[str]) -> str:
 def _header(path: Path, place: Path) -> tuple[VolumeInfo | None, str | None]:
     real = Path(os.path.realpath(path))
     if not real.is_relative_to(os.path.realpath(place)):
-        return None, f"{path} is a link to {real}, outside this source: add the folder {real.parent} as a source."
+        return (
+            None,
+            f"{path} is a link to {real}, outside this source: add the folder {real.parent} as a source.",
+        )
     try:
         status = path.stat()
     except OSError as error:

@@ -37,7 +37,11 @@ class PickParameters(Parameters):
         None, title="From slice", unit="z", ge=0, help="First slice in which voxels count; empty = the first."
     )
     upper_z: int | None = parameter(
-        None, title="to slice", unit="z", ge=0, help="Last slice in which voxels count (itself included); empty = the last."
+        None,
+        title="to slice",
+        unit="z",
+        ge=0,
+        help="Last slice in which voxels count (itself included); empty = the last.",
     )
     mode: Literal["components", "watershed"] = parameter(
         "components",
@@ -53,18 +57,33 @@ class PickParameters(Parameters):
         help="Watershed only: two centres are at least this far apart along some axis.",
     )
     min_size: int | None = parameter(
-        None, title="Smallest", unit="voxel", ge=1, help="Leave out particles of fewer voxels; empty = keep all."
+        None,
+        title="Smallest",
+        unit="voxel",
+        ge=1,
+        help="Leave out particles of fewer voxels; empty = keep all.",
     )
     max_size: int | None = parameter(
-        None, title="Largest", unit="voxel", ge=1, help="Leave out particles of more voxels; empty = keep all."
+        None,
+        title="Largest",
+        unit="voxel",
+        ge=1,
+        help="Leave out particles of more voxels; empty = keep all.",
     )
     class_name: str = parameter(
         "particle", title="Class", min_length=1, max_length=60, help="What the picked objects are called."
     )
     radius: float = parameter(
-        100.0, title="Radius", unit="Å", gt=0, le=10000, help="Drawn around each object if the class is new to the project."
+        100.0,
+        title="Radius",
+        unit="Å",
+        gt=0,
+        le=10000,
+        help="Drawn around each object if the class is new to the project.",
     )
-    name: str = parameter("", title="Save as", help="Name of the object table; empty = picks_<segmentation>.", advanced=True)
+    name: str = parameter(
+        "", title="Save as", help="Name of the object table; empty = picks_<segmentation>.", advanced=True
+    )
 
     @field_validator("name")
     @classmethod
@@ -74,9 +93,13 @@ class PickParameters(Parameters):
     @model_validator(mode="after")
     def _crossed(self) -> "PickParameters":
         if self.lower_z is not None and self.upper_z is not None and self.lower_z > self.upper_z:
-            raise ValueError(f"the last slice ({self.upper_z}) lies before the first ({self.lower_z}); exchange the two")
+            raise ValueError(
+                f"the last slice ({self.upper_z}) lies before the first ({self.lower_z}); exchange the two"
+            )
         if self.min_size is not None and self.max_size is not None and self.min_size > self.max_size:
-            raise ValueError(f"the largest size ({self.max_size}) is below the smallest ({self.min_size}); exchange the two")
+            raise ValueError(
+                f"the largest size ({self.max_size}) is below the smallest ({self.min_size}); exchange the two"
+            )
         return self
 
     @property
@@ -145,7 +168,9 @@ def preview(parameters: PickParameters, project: Project, tomogram: str, box: Bo
     """
     keys = [k for k in parameters.segmentations if k.split("__", 1)[0] == tomogram]
     if not keys:
-        raise UserError(f"None of the chosen segmentations belongs to {tomogram}: choose one, or another tomogram.")
+        raise UserError(
+            f"None of the chosen segmentations belongs to {tomogram}: choose one, or another tomogram."
+        )
     found = project.segmentation(keys[0])
     with open_volume(project.readable(found.path)) as volume:
         check_shape(found, volume.shape, project.geometry(tomogram).shape)
@@ -181,5 +206,7 @@ TASK = Task(
     parameters=PickParameters,
     run=run,
     preview=preview,
-    subject=lambda p: f"{p.result_name} from {len(p.segmentations)} segmentation{'s' * (len(p.segmentations) > 1)}",
+    subject=lambda p: (
+        f"{p.result_name} from {len(p.segmentations)} segmentation{'s' * (len(p.segmentations) > 1)}"
+    ),
 )

@@ -46,13 +46,25 @@ def run_file(path: Path, job: Job) -> None:
             )
             for method in file.clustering_methods:
                 try:
-                    _one(file, index, given, mode.mode, mode.model_extra or {}, method, folder, job, (number, total))
+                    _one(
+                        file,
+                        index,
+                        given,
+                        mode.mode,
+                        mode.model_extra or {},
+                        method,
+                        folder,
+                        job,
+                        (number, total),
+                    )
                 except UserError as error:
                     failed.append(f"{given.tomogram} ({mode.mode}, {method}): {error}")
                     job.log(failed[-1])
                 number += 1
     if failed:
-        raise UserError(f"{len(failed)} of {total} segmentations failed; the others are done. First: {failed[0]}")
+        raise UserError(
+            f"{len(failed)} of {total} segmentations failed; the others are done. First: {failed[0]}"
+        )
 
 
 def _one(
@@ -93,7 +105,9 @@ def _one(
             "z_lb_for_clusterer_fitting": given.lower,
             "z_ub_for_clusterer_fitting": given.upper,
             # As in PickET: a limit that excludes nothing counts as none.
-            "max_num_neighborhoods_for_fitting": sampled if sampled and sampled <= result.n_neighbourhoods else None,
+            "max_num_neighborhoods_for_fitting": sampled
+            if sampled and sampled <= result.n_neighbourhoods
+            else None,
             "fex_mode": mode,
             **{f"fex_{key}": mode_keys.get(key) for key in FEATURE_KEYS},
             "clustering_method": method,

@@ -36,7 +36,9 @@ def run_file(path: Path, job: Job) -> None:
     file = read_picket_file(path, S2File, job)
     for mode in file.particle_extraction_params:
         if mode.mode == "watershed_segmentation" and mode.min_distance is None:
-            raise UserError(f"{path}: watershed_segmentation needs min_distance (voxels): add it, for example 5.")
+            raise UserError(
+                f"{path}: watershed_segmentation needs min_distance (voxels): add it, for example 5."
+            )
     folder = Path(file.output_dir).expanduser() / file.dataset_name
     for place in ("instance_segmentations", "predicted_particles"):
         with explain_os_errors(folder / place, "create"):
@@ -44,7 +46,9 @@ def run_file(path: Path, job: Job) -> None:
     failed: list[str] = []
     written: set[str] = set()
     total = len(file.inputs) * len(file.particle_extraction_params)
-    for number, (given, mode) in enumerate((g, m) for g in file.inputs for m in file.particle_extraction_params):
+    for number, (given, mode) in enumerate(
+        (g, m) for g in file.inputs for m in file.particle_extraction_params
+    ):
         job.log(f"Processing {Path(given.segmentation).name}: {mode.mode.replace('_', ' ')}")
         job.progress(number / total, f"{Path(given.segmentation).name}, {mode.mode}")
         try:
@@ -103,7 +107,9 @@ def _one(given: SegmentationInput, mode: ParticleMode, folder: Path, written: se
 
     geometry = TomogramGeometry((shape[0], shape[1], shape[2]), voxel_size)
     tomogram = Path(str(attributes.get("tomogram_path", source.stem))).stem
-    table = table_from_centroids(tomogram, geometry, instances.centroids, sizes=instances.sizes, scores=instances.scores)
+    table = table_from_centroids(
+        tomogram, geometry, instances.centroids, sizes=instances.sizes, scores=instances.scores
+    )
     centroids = folder / "predicted_particles" / f"predicted_centroids_{name}.yaml"
     picket.write(table, centroids, metadata={**attributes, "voxel_size": [float(v) for v in voxel_size]})
     job.output("table", centroids.stem, centroids, objects=len(table.rows))

@@ -48,7 +48,9 @@ class UnsupervisedParameters(Parameters):
         help="Edge of the cube around each voxel that is compared; odd. PickET's authors recommend 5.",
     )
     features: Literal["intensities"] = parameter(
-        "intensities", title="Features", help="What of a neighbourhood is compared: intensities = its voxel values."
+        "intensities",
+        title="Features",
+        help="What of a neighbourhood is compared: intensities = its voxel values.",
     )
     clustering: Literal["kmeans"] = parameter(
         "kmeans", title="Clustering", help="How neighbourhoods are divided into particle and background."
@@ -70,15 +72,15 @@ class UnsupervisedParameters(Parameters):
         advanced=True,
         help="Use a random sample of this size to find the clusters; empty = all (no more memory is needed for all).",
     )
-    seed: int = parameter(
-        42, title="Seed", ge=0, le=2**32 - 1, advanced=True, help="Same seed, same result."
-    )
+    seed: int = parameter(42, title="Seed", ge=0, le=2**32 - 1, advanced=True, help="Same seed, same result.")
 
     @field_validator("neighbourhood_size")
     @classmethod
     def _odd(cls, value: int) -> int:
         if value % 2 == 0:
-            raise ValueError(f"a neighbourhood has a central voxel, so give an odd number such as {value + 1}")
+            raise ValueError(
+                f"a neighbourhood has a central voxel, so give an odd number such as {value + 1}"
+            )
         return value
 
     @field_validator("name")

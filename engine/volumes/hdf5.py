@@ -12,9 +12,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from engine.atomic import replacing
 from engine.errors import UserError, explain_os_errors
 from engine.volumes.info import VolumeInfo, VoxelSize, clean_voxel_size, real_dtype, voxel_size_warnings
-from engine.volumes.replacing import replaced_when_whole
 from engine.volumes.slabs import slabs
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -89,7 +89,7 @@ def write_hdf5(
         Full disk, missing folder, no permission.
     """
     dtype = np.dtype(np.int8) if data.dtype == bool else np.dtype(data.dtype)
-    with replaced_when_whole(path) as temporary, explain_os_errors(path, "write"):
+    with replacing(Path(path)) as temporary:
         with h5py.File(temporary, "w", locking=False) as file:
             target = file.create_dataset(dataset_name, shape=tuple(data.shape), dtype=dtype)
             for slab in slabs(data.shape, dtype.itemsize):

@@ -242,7 +242,7 @@ def _voxel_size(header: np.ndarray, axes: list[int]) -> VoxelSize | None:
 
 def _origin(header: np.ndarray, axes: list[int], voxel_size: VoxelSize | None) -> VoxelSize:
     """The header's origin or, where that is 0, the start indices times the voxel size (the older way)."""
-    z, y, x = (float(header["origin"][axis]) for axis in "zyx")
+    z, y, x = (float(header["origin"][axis]) + 0.0 for axis in "zyx")  # + 0.0 drops the sign of -0.0
     if not np.isfinite([z, y, x]).all():
         return (0.0, 0.0, 0.0)
     if (z, y, x) == (0.0, 0.0, 0.0) and voxel_size is not None:

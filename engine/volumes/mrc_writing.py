@@ -1,5 +1,6 @@
 """Writing MRC files with voxel size and origin, slab by slab, whole or not at all."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from engine.errors import UserError, explain_os_errors
+from engine.atomic import replacing
+from engine.errors import UserError
 from engine.volumes.mrc_header import HEADER_BYTES, make_header, mode_of, set_statistics
-from engine.volumes.replacing import replaced_when_whole, reserve
 from engine.volumes.slabs import slabs
 
 LARGEST_EXACT_FLOAT32 = 2**24
@@ -117,17 +118,35 @@ def create_mrc(
     mode_of(dtype)
     header = make_header(shape, dtype, voxel_size or (0.0, 0.0, 0.0), origin)
     voxels = int(np.prod([int(n) for n in shape]))
-    with replaced_when_whole(path) as temporary:
-        with explain_os_errors(path, "write"):
-            reserve(temporary, HEADER_BYTES + voxels * dtype.itemsize)
-            volume = np.memmap(temporary, dtype.newbyteorder("<"), "r+", HEADER_BYTES, tuple(shape))
+    with replacing(Path(path)) as temporary:
+        _reserve(temporary, HEADER_BYTES + voxels * dtype.itemsize)
+        volume = np.memmap(temporary, dtype.newbyteorder("<"), "r+", HEADER_BYTES, tuple(shape))
         yield volume
-        set_statistics(header, *_density_statistics(volume))
-        with explain_os_errors(path, "write"):
-            volume.flush()
-            with open(temporary, "r+b") as file:
-                file.write(header.tobytes())
+        statistics = _density_statistics(volume)
+        if np.isfinite(statistics).all():
+            set_statistics(header, *statistics)
+        volume.flush()
+        with open(temporary, "r+b") as file:
+            file.write(header.tobytes())
         del volume
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Create a file of `size` bytes with all its space taken on the disk.
+
+    A memory map of a file with holes kills the process (SIGBUS) when the disk fills up while it is written;
+    with the space taken first, a full disk is an ordinary error.
+
+    Raises
+    ------
+    OSError
+        No space or quota left, no permission.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    finally:
+        os.close(descriptor)
 
 
 def _fitting_dtype(data: Any) -> np.dtype:

@@ -45,7 +45,7 @@ export function listenToPointer(pane) {
     viewer.root.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
     const at = place(event);
-    const held = event.button === 0 ? pane.viewer.editableObjectAt(pane, at) : null;
+    const held = event.button === 0 ? viewer.editableObjectAt(pane, at) : null;
     const mode = held ? "object" : event.button === 0 && onFrame(pane, at) ? "box" : "pan";
     press = { start: at, last: at, mode, held, moved: false };
     event.preventDefault();
@@ -68,7 +68,7 @@ export function listenToPointer(pane) {
       viewer.requestFrame();
       press.last = at;
     } else {
-      const { scale } = pane.viewer.dragScale(pane);
+      const scale = pane.scale();
       const columns = Math.round(dx / scale.x);
       const rows = Math.round(dy / scale.y);
       if (!columns && !rows) return;

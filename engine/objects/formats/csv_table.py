@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from engine.atomic import write_text
 from engine.errors import UserError, explain_os_errors
 from engine.objects.table import COORDINATES, NUMBER_COLUMNS, TEXT_COLUMNS, ObjectTable, TomogramGeometry
-from engine.volumes import write_text_whole
 
 CONVENTIONS = "x, y, z in voxels of the tomogram, 0-based, voxel centres at whole numbers; angles as RELION."
 # Spellings of other programs' columns (this project's simulated truth, PickET's x,y,z tables).
@@ -27,7 +27,7 @@ def write(table: ObjectTable, path: str | Path) -> None:
     UserError
         Full disk, missing folder, no permission.
     """
-    write_text_whole(path, table.rows.to_csv(index=False, lineterminator="\n"))
+    write_text(Path(path), table.rows.to_csv(index=False, lineterminator="\n"))
 
 
 def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectTable:

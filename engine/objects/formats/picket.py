@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from engine.atomic import write_text
 from engine.errors import UserError, explain_os_errors
 from engine.objects.table import COORDINATES, ObjectTable, TomogramGeometry
-from engine.volumes import write_text_whole
 
 CONVENTIONS = (
     "Whole voxels of the tomogram, 0-based, fractions cut off; positions only, one tomogram per file."
@@ -67,7 +67,7 @@ def write(table: ObjectTable, path: str | Path, metadata: Mapping[str, Any] | No
     text = yaml.dump(
         {CENTROIDS: points, METADATA: described}, Dumper=_Dumper, sort_keys=False, allow_unicode=True
     )
-    write_text_whole(path, text)
+    write_text(Path(path), text)
 
 
 def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectTable:

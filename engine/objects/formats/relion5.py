@@ -22,10 +22,10 @@ import numpy as np
 import pandas as pd
 import starfile
 
+from engine.atomic import write_text
 from engine.errors import UserError, explain_os_errors
 from engine.objects.orientations import known_angles, relion_from_rotation, rotation_from_relion
 from engine.objects.table import ANGLES, COLUMNS, ObjectTable, TomogramGeometry
-from engine.volumes import write_text_whole
 
 CONVENTIONS = (
     "Å from the middle of the tomogram: (voxel − size / 2) × voxel size; rot, tilt, psi (ZYZ, degrees). "
@@ -94,7 +94,7 @@ def write(table: ObjectTable, path: str | Path, tilt_series_pixel_size: float | 
             particles[name] = rows[name]
     text = starfile.to_string({"optics": optics, "particles": particles}, na_rep="nan")
     # starfile's first line holds the time of day: the same table must give the same bytes.
-    write_text_whole(path, "\n# version 50001\n" + text[text.index("\n") :])
+    write_text(Path(path), "\n# version 50001\n" + text[text.index("\n") :])
 
 
 def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectTable:

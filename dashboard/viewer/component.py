@@ -1,0 +1,164 @@
+"""The Python face of the slice viewer: a page calls `slice_viewer` where it wants it.
+
+All pages share one viewer per browser tab, so that it keeps place, zoom and contrast when the page changes.
+Scrolling and the like stay in the browser; what a page must react to comes as events, each once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+from streamlit.components.v2 import component
+
+from dashboard import served
+from dashboard.viewer import position
+from dashboard.viewer.contents import Goto, LabelClass, LabelLayer, ObjectLayer, PointLayer, PreviewBox
+from dashboard.viewer.layers import layer_version
+from dashboard.viewer.outbox import Acknowledged, Event, take
+from dashboard.viewer.position import Position
+from dashboard.viewer.routes import STATIC, STATIC_URL
+
+__all__ = [
+    "Goto",
+    "LabelClass",
+    "LabelLayer",
+    "ObjectLayer",
+    "PointLayer",
+    "PreviewBox",
+    "ViewerState",
+    "slice_viewer",
+]
+
+_ACKNOWLEDGED = "viewer.acknowledged"
+_LINK_USED = "viewer.link-used"
+
+# The files are imported from our own route, because a module given as text cannot import its neighbours.
+_JS = f"""
+const viewer = import(new URL("{STATIC_URL}/index.js", location.origin));
+export default function ({{ data, parentElement, setStateValue }}) {{
+  const slot = parentElement.querySelector(".viewer-slot");
+  let leave = null;
+  let left = false;
+  viewer.then(
+    (module) => {{
+      if (!left) leave = module.mount(slot, data, (events) => setStateValue("outbox", events));
+    }},
+    () => {{ slot.textContent = "The viewer could not be loaded: reload the page."; }},
+  );
+  return () => {{ left = true; leave?.(); }};
+}}
+"""
+
+_mount = component(
+    "tomodeck_viewer",
+    html='<div class="viewer-slot"></div>',
+    css=Path(STATIC / "viewer.css").read_text(encoding="utf-8"),
+    js=_JS,
+)
+
+
+@dataclass(frozen=True)
+class ViewerState:
+    """What a page learns from the viewer in this run.
+
+    Attributes
+    ----------
+    position
+        x, y, z of the crosshair in voxels; None before the tomogram was first shown.
+    events
+        What the person did since the last run, when no `heard` was given. Act on them in this run.
+    """
+
+    position: Position | None
+    events: list[Event]
+
+
+def slice_viewer(
+    *,
+    key: str,
+    session_id: str,
+    tomogram: str,
+    height: int | str = 640,
+    overlays: Sequence[LabelLayer] = (),
+    objects: Sequence[ObjectLayer] = (),
+    points: Sequence[PointLayer] = (),
+    box: PreviewBox | None = None,
+    goto: Goto | None = None,
+    follow: bool = False,
+    layout: Literal["large", "single"] = "large",
+    heard: Callable[[Event], None] | None = None,
+) -> ViewerState:
+    """Show a tomogram of the served project.
+
+    Parameters
+    ----------
+    key
+        Streamlit's key; different for two viewers in one script, and events belong to it.
+    session_id
+        A name for this browser tab, under which `dashboard.viewer.position` keeps the crosshair.
+    tomogram
+        Its name in the project.
+    height
+        Pixels; "fill" takes what the window leaves; or a CSS length such as "calc(100vh - 92px)".
+    overlays, objects, points
+        What is drawn over the tomogram, the last on top.
+    box
+        The frame of a preview.
+    goto
+        A place to go to, once for each `seq`.
+    follow
+        Rerun the page (or fragment) a moment after the crosshair moved, with an event `moved`.
+    layout
+        "large": one large plane and two small ones; "single": one plane.
+    heard
+        Called for each event before the page runs; without it they are in the returned state. Types:
+        `selected` (`id`, `table`), `moved` (`x, y, z`), `added` (`x, y, z, class_name`), `deleted` (`id`),
+        `dragged` (`id, x, y, z`), `undo`, `redo`; all with `tomogram`.
+    """
+    _use_link(session_id, tomogram)
+    project = served.project()
+    pending = f"viewer.pending.{key}"
+
+    def listen() -> None:
+        acknowledged: Acknowledged = st.session_state.get(_ACKNOWLEDGED, {})
+        events, st.session_state[_ACKNOWLEDGED] = take(st.session_state[key]["outbox"], acknowledged)
+        for event in events:
+            if heard is not None:
+                heard(event)
+            else:
+                st.session_state.setdefault(pending, []).append(event)
+
+    data: dict[str, Any] = {
+        "owner": key,
+        "session": session_id,
+        "acknowledged": st.session_state.get(_ACKNOWLEDGED, {}),
+        "tomogram": tomogram,
+        "version": layer_version(f"tomogram:{tomogram}"),
+        "start": position.get(session_id, tomogram) or position.latest(tomogram),
+        "height": height,
+        "layout": layout,
+        "overlays": [layer.spec() for layer in overlays],
+        "objects": [*(layer.spec(project) for layer in objects), *(layer.spec() for layer in points)],
+        "box": box.spec() if box else None,
+        "goto": goto.spec() if goto else None,
+        "follow": follow,
+    }
+    _mount(key=key, data=data, default={"outbox": []}, on_outbox_change=listen)
+    return ViewerState(position.get(session_id, tomogram), st.session_state.pop(pending, []))
+
+
+def _use_link(session_id: str, tomogram: str) -> None:
+    # A link says where to look; afterwards the address follows the viewer, never the other way round.
+    if st.session_state.get(_LINK_USED):
+        return
+    st.session_state[_LINK_USED] = True
+    asked = st.query_params
+    if asked.get("tomogram") != tomogram:
+        return
+    try:
+        x, y, z = (max(0, int(float(asked[axis]))) for axis in "xyz")
+    except (KeyError, ValueError, OverflowError):
+        return
+    position.put(session_id, tomogram, (x, y, z))

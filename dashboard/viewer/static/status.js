@@ -1,0 +1,84 @@
+// The line under the planes: where the pointer (or else the crosshair) is, and what is there.
+
+import { ask } from "./slices.js";
+
+const VALUE_MS = 60;
+
+export class StatusLine {
+  constructor(viewer) {
+    this.viewer = viewer;
+    this.element = document.createElement("div");
+    this.element.className = "status";
+    this.element.innerHTML = `<span class="where"></span><span class="angstrom"></span><span class="density"></span><span class="labels"></span><span class="message" role="status"></span>`;
+    this.parts = Object.fromEntries([...this.element.children].map((span) => [span.className, span]));
+    this.density = null;
+  }
+
+  voxel() {
+    return this.viewer.cursor?.voxel ?? this.viewer.position;
+  }
+
+  update() {
+    const { viewer, parts } = this;
+    const voxel = this.voxel();
+    if (!viewer.layer || !voxel) {
+      for (const name of ["where", "angstrom", "density", "labels"]) set(parts[name], "");
+      return;
+    }
+    set(parts.where, `x ${voxel.x}  y ${voxel.y}  z ${voxel.z}`);
+    if (viewer.voxelSize) {
+      const [z, y, x] = viewer.voxelSize;
+      set(parts.angstrom, `${angstroms(voxel.x * x)}, ${angstroms(voxel.y * y)}, ${angstroms(voxel.z * z)} Å`);
+    } else set(parts.angstrom, "no voxel size");
+    set(parts.labels, this.labelText(voxel));
+    const key = `${viewer.layer.key}|${viewer.layer.version}|${voxel.x},${voxel.y},${voxel.z}`;
+    if (key === this.wanted) return;
+    this.wanted = key;
+    clearTimeout(this.asking);
+    this.asking = setTimeout(() => this.askValue(key, viewer.layer, voxel), VALUE_MS);
+  }
+
+  async askValue(wanted, layer, voxel) {
+    try {
+      const { value } = await (await ask(`/viewer/value?${new URLSearchParams({ key: layer.key, ...voxel })}`)).json();
+      // An answer for a place that the pointer has left would flicker.
+      if (wanted === this.wanted) set(this.parts.density, `density ${value === null ? "not a number" : number(value)}`);
+    } catch {
+      if (wanted === this.wanted) set(this.parts.density, "");
+    }
+  }
+
+  labelText(voxel) {
+    const { viewer } = this;
+    const pane = viewer.cursor?.pane ?? viewer.panes[viewer.large];
+    const texts = [];
+    for (const overlay of viewer.visibleOverlays()) {
+      const label = pane.labelAt(overlay, voxel);
+      if (label === null) continue;
+      if (overlay.layer.kind === "scores") {
+        const { low, high } = overlay.layer;
+        texts.push(`${overlay.name} ${(low + (label / 255) * (high - low)).toFixed(2)}`);
+      } else if (label === -1) texts.push("border (−1)");
+      else if (label !== 0) texts.push(`label ${label} ${overlay.names.get(label) ?? ""}`.trim());
+    }
+    return texts.join(" · ");
+  }
+
+  /** A sentence for some seconds. */
+  say(text) {
+    set(this.parts.message, text);
+    clearTimeout(this.forgetting);
+    this.forgetting = setTimeout(() => set(this.parts.message, ""), 5000);
+  }
+}
+
+function set(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+const angstroms = (value) => (value >= 1000 ? Math.round(value) : +value.toPrecision(4)).toString();
+
+export function number(value) {
+  if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value).replace("-", "−");
+  return value.toPrecision(4).replace(/-/g, "−");
+}

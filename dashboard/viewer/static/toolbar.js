@@ -1,0 +1,113 @@
+// The bar above the planes: tomogram, slice, zoom, slab, contrast, layers, small planes, help.
+
+import { ContrastControl } from "./contrast.js";
+import { EDIT_SHORTCUTS, SHORTCUTS } from "./keys.js";
+import { LayersMenu } from "./layers_menu.js";
+
+const SMALL_PLANES = `<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.3"><rect x="1.5" y="2.5" width="13" height="11" rx="1"/><path d="M10 2.5v11M10 8h4.5"/></svg>`;
+const LAYERS = `<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.3" stroke-linejoin="round"><path d="M8 2 1.8 5.5 8 9l6.2-3.5L8 2Z"/><path d="M1.8 8.5 8 12l6.2-3.5M1.8 11.2"/></svg>`;
+
+export class Toolbar {
+  constructor(viewer) {
+    this.viewer = viewer;
+    this.element = document.createElement("div");
+    this.element.className = "toolbar";
+    this.element.setAttribute("role", "toolbar");
+    this.element.innerHTML = `
+      <span class="tomogram"></span>
+      <label class="slice" title="Slice of the active plane: wheel, arrows or type a number"><span class="axis">z</span>
+        <input type="text" inputmode="numeric" size="4" aria-label="slice"><span class="quiet of"></span></label>
+      <span class="group"><button type="button" data-act="fit" title="Fit (F)">fit</button>
+        <button type="button" data-act="one" title="One voxel per screen pixel">1:1</button>
+        <span class="zoom number" title="Screen pixels per voxel"></span></span>
+      <span class="group slab" title="Average of neighbouring slices ([ and ])"><span class="quiet">slab</span>
+        <button type="button" data-act="thinner" aria-label="average fewer slices">−</button><span class="number value">1</span>
+        <button type="button" data-act="thicker" aria-label="average more slices">+</button></span>
+      <span class="group contrast-group"><button type="button" data-act="auto" title="Contrast from the slice in view (C)">auto</button></span>
+      <span class="spring"></span>
+      <button type="button" class="with-icon" data-act="layers" title="Layers" aria-expanded="false">${LAYERS}<span>layers</span></button>
+      <button type="button" class="icon" data-act="small" title="Small planes on or off (H)" aria-label="small planes on or off">${SMALL_PLANES}</button>
+      <button type="button" class="icon" data-act="help" title="Keyboard (?)" aria-label="keyboard shortcuts">?</button>`;
+    const find = (selector) => this.element.querySelector(selector);
+    this.tomogram = find(".tomogram");
+    this.axis = find(".axis");
+    this.input = find("input");
+    this.of = find(".of");
+    this.zoom = find(".zoom");
+    this.slab = find(".slab .value");
+    this.layersButton = find("[data-act=layers]");
+    this.contrast = new ContrastControl(viewer);
+    find(".contrast-group").prepend(this.contrast.element);
+    this.menu = new LayersMenu(viewer);
+    this.help = makeHelp();
+    const acts = {
+      fit: () => viewer.fit(), one: () => viewer.oneToOne(), thinner: () => viewer.setSlab(viewer.slab - 2),
+      thicker: () => viewer.setSlab(viewer.slab + 2), auto: () => viewer.autoContrast(), small: () => viewer.toggleSmall(),
+      layers: () => this.openMenu(), help: () => this.toggleHelp(),
+    };
+    this.element.addEventListener("click", (event) => {
+      const button = event.target.closest("button[data-act]");
+      if (button) acts[button.dataset.act]();
+    });
+    this.input.addEventListener("change", () => {
+      const number = Number.parseInt(this.input.value, 10);
+      if (Number.isFinite(number)) viewer.stepSlice(viewer.activeAxis, number - viewer.position[viewer.activeAxis]);
+      this.update();
+    });
+    this.input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      this.input.blur(); // fires "change"
+      viewer.root.focus({ preventScroll: true });
+    });
+  }
+
+  openMenu() {
+    this.help.hidden = true;
+    this.menu.toggle();
+    this.layersButton.setAttribute("aria-expanded", String(!this.menu.element.hidden));
+  }
+
+  toggleHelp() {
+    this.menu.element.hidden = true;
+    this.help.hidden = !this.help.hidden;
+    this.help.querySelector(".editing").hidden = !this.viewer.editing.editableSet();
+  }
+
+  /** Close what is open; true when something was. */
+  close() {
+    const open = !this.menu.element.hidden || !this.help.hidden;
+    this.menu.element.hidden = this.help.hidden = true;
+    this.layersButton.setAttribute("aria-expanded", "false");
+    return open;
+  }
+
+  update() {
+    const { viewer } = this;
+    set(this.tomogram, viewer.tomogram ?? "");
+    this.tomogram.title = viewer.tomogram ?? "";
+    if (!viewer.lengths) return;
+    const axis = viewer.activeAxis;
+    set(this.axis, axis);
+    const number = String(viewer.position[axis]);
+    if (this.input.value !== number && !this.input.matches(":focus")) this.input.value = number;
+    set(this.of, `/ ${viewer.lengths[axis] - 1}`);
+    const scale = viewer.panes[viewer.large].scale().unit * window.devicePixelRatio;
+    set(this.zoom, `${Math.round(scale * 100)} %`);
+    set(this.slab, String(viewer.slab));
+  }
+}
+
+function makeHelp() {
+  const help = document.createElement("div");
+  help.className = "popover help";
+  help.hidden = true;
+  help.setAttribute("role", "dialog");
+  help.setAttribute("aria-label", "Keyboard shortcuts");
+  const list = (shortcuts) => shortcuts.map(([keys, what]) => `<dt>${keys}</dt><dd>${what}</dd>`).join("");
+  help.innerHTML = `<dl>${list(SHORTCUTS)}</dl><dl class="editing">${list(EDIT_SHORTCUTS)}</dl>`;
+  return help;
+}
+
+function set(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

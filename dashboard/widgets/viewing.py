@@ -1,0 +1,63 @@
+"""The slice viewer as pages use it: layers of a project, and a height that fills the page."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dashboard.viewer.component import (
+    Goto,
+    LabelLayer,
+    ObjectLayer,
+    PointLayer,
+    PreviewBox,
+    ViewerState,
+    slice_viewer,
+)
+from dashboard.widgets import current
+from engine.project import Project, Tomogram
+
+ABOVE = 92
+"""Pixels that title and margins take above and below the viewer."""
+
+
+def viewer(
+    tomogram: Tomogram,
+    *,
+    overlays: Sequence[LabelLayer] = (),
+    objects: Sequence[ObjectLayer] = (),
+    points: Sequence[PointLayer] = (),
+    box: PreviewBox | None = None,
+    goto: Goto | None = None,
+    follow: bool = False,
+    below: int = 0,
+    height: int | str | None = None,
+    heard: Callable[[dict[str, Any]], None] | None = None,
+) -> ViewerState:
+    """The viewer on a tomogram, filling what the page leaves; `below` pixels are kept for other parts."""
+    return slice_viewer(
+        key="viewer",
+        session_id=current.session_id(),
+        tomogram=tomogram.name,
+        overlays=overlays,
+        objects=objects,
+        points=points,
+        box=box,
+        goto=goto,
+        follow=follow,
+        height=height or f"calc(100vh - {ABOVE + below}px)",
+        heard=heard,
+    )
+
+
+def overlay_layers(project: Project, tomogram: str) -> list[LabelLayer]:
+    """The label maps of a tomogram; the newest is shown, the others wait in the layers menu."""
+    found = project.segmentations(tomogram)
+    newest = max(found, key=lambda s: s.path.stat().st_mtime, default=None)
+    layers = [LabelLayer(key=f"segmentation:{s.key}", name=s.name, visible=s is newest) for s in found]
+    return sorted(layers, key=lambda layer: not layer.visible)
+
+
+def object_layers(project: Project, tomogram: str) -> list[ObjectLayer]:
+    """The object tables that have rows in a tomogram; the newest is shown."""
+    names = [n for n in project.tables.names() if tomogram in project.tables.provenance(n).get("tomograms", {})]
+    newest = max(names, key=lambda n: project.tables.path(n).stat().st_mtime, default=None)
+    return [ObjectLayer(table=n, version=project.tables.version(n), visible=n == newest) for n in names]
