@@ -41,9 +41,7 @@ async def _lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     yield {}
 
 
-app = st.App(
-    Path(__file__).with_name("main.py"), routes=ROUTES, middleware=[Middleware(Guard)], lifespan=_lifespan
-)
+app = st.App(Path(__file__).with_name("main.py"), routes=ROUTES, middleware=[Middleware(Guard)], lifespan=_lifespan)
 
 
 def prepare(project: str | None, port: int, *, no_token: bool) -> None:
@@ -61,7 +59,10 @@ def prepare(project: str | None, port: int, *, no_token: bool) -> None:
     link = f"http://localhost:{port}/" + (f"?token={token}" if token else "")
     print(f"\n  Project   {opened.root}\n  Open      {link}\n", flush=True)
     if token is None:
-        print("  No token: every user of this machine can open this dashboard and read its tomograms.\n", flush=True)
+        print(
+            "  No token: every user of this machine can open this dashboard and read its tomograms.\n",
+            flush=True,
+        )
 
 
 def open_demo(root: Path) -> Project:
@@ -103,7 +104,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--project", help="folder of a project, opened or created; without it the demo project")
     parser.add_argument("--port", type=int, default=8501, help="port on 127.0.0.1 (default 8501)")
     parser.add_argument(
-        "--no-token", action="store_true", help="ask for no token: every user of this machine may open the dashboard"
+        "--no-token",
+        action="store_true",
+        help="ask for no token: every user of this machine may open the dashboard",
     )
     given = parser.parse_args(arguments)
     try:

@@ -13,7 +13,7 @@ GROUPS = {
     "Look": (("viewer", "Viewer"),),
     "Find": (("unsupervised", "Unsupervised"), ("pick", "Pick")),
     "Results": (("objects", "Objects"),),
-    "Work": (("jobs", "Jobs"),),
+    "Run": (("jobs", "Jobs"),),
 }
 
 

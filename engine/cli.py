@@ -76,9 +76,7 @@ def run(
 
 
 @app.command(epilog="Example: python -m engine demo ~/projects/demo")
-def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder of the new project.")], as_json: Json = False
-) -> None:
+def demo(folder: Annotated[Path, typer.Argument(help="Folder of the new project.")], as_json: Json = False) -> None:
     """Make a demo project: a simulated tomogram with its truth."""
     from engine.project import Project
 
@@ -145,9 +143,7 @@ def _run_task(project: Any, task_name: str, raw: Any) -> dict[str, Any]:
 def _finish(status: dict[str, Any], as_json: bool) -> None:
     outputs = status.get("outputs", [])
     if as_json:
-        _print_json(
-            {k: status[k] for k in ("state", "message", "outputs", "job") if status.get(k) is not None}
-        )
+        _print_json({k: status[k] for k in ("state", "message", "outputs", "job") if status.get(k) is not None})
     else:
         for output in outputs:
             print(output["path"])

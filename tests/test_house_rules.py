@@ -57,7 +57,11 @@ def test_sciences_know_no_project_and_open_no_file() -> None:
         if room(path) not in SCIENCES:
             continue
         assert not {i for i in imports(path) if i.startswith("engine.project")}, path
-        calls = {n.func.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        calls = {
+            n.func.id
+            for n in ast.walk(ast.parse(path.read_text()))
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        }
         assert not calls & {"open", "print"}, f"{path} calls {calls & {'open', 'print'}}"
 
 

@@ -96,8 +96,7 @@ class ObjectLayer:
             "editable": self.editable,
             "new_class": self.new_class,
             "classes": [
-                {"name": c.name, "label": c.label, "colour": c.colour, "radius": c.radius}
-                for c in project.classes
+                {"name": c.name, "label": c.label, "colour": c.colour, "radius": c.radius} for c in project.classes
             ],
             "rows": None,
         }

@@ -150,9 +150,7 @@ def layer_version(key: str) -> str:
         return "missing"
 
 
-def put_preview(
-    session_id: str, labels: np.ndarray, offset_zyx: tuple[int, int, int], name: str = "preview"
-) -> str:
+def put_preview(session_id: str, labels: np.ndarray, offset_zyx: tuple[int, int, int], name: str = "preview") -> str:
     """Keep a preview in memory, in place of the one of the same session and name; returns its layer key.
 
     Parameters
@@ -169,11 +167,7 @@ def put_preview(
     key = f"memory:{session_id}:{name}"
     kind: Kind = "scores" if labels.dtype.kind == "f" else "labels"
     content = np.ascontiguousarray(labels)
-    version = (
-        hashlib.sha1(content.data, usedforsecurity=False).hexdigest()[:16]
-        + "-"
-        + "-".join(map(str, offset_zyx))
-    )
+    version = hashlib.sha1(content.data, usedforsecurity=False).hexdigest()[:16] + "-" + "-".join(map(str, offset_zyx))
     with _lock:
         _previews.pop(key, None)
         _previews[key] = Layer(key, kind, content, None, offset_zyx, version)
@@ -237,9 +231,7 @@ def _measure(array: Any, kind: Kind) -> Display:
         return Display(0.0, 255.0, (0.0, 255.0), [], (0.0, 255.0), _count_labels(array))
     statistics = sample_statistics(array)
     low, high = quantise.display_limits(statistics)
-    if (
-        kind == "scores"
-    ):  # one scale for all score maps: what the threshold says must not depend on the sample
+    if kind == "scores":  # one scale for all score maps: what the threshold says must not depend on the sample
         low, high = min(0.0, statistics.minimum), max(1.0, statistics.maximum)
     edges = (float(statistics.edges[0]), float(statistics.edges[-1]))
     return Display(low, high, quantise.auto_limits(statistics), statistics.histogram.tolist(), edges, {})

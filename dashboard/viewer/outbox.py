@@ -14,9 +14,7 @@ Event = dict[str, Any]
 """One thing that a person did: `type`, and with it `tomogram`, `table`, `id`, `x`, `y`, `z` (voxels) …"""
 
 
-def take(
-    outbox: Iterable[Mapping[str, Any]] | None, acknowledged: Acknowledged
-) -> tuple[list[Event], Acknowledged]:
+def take(outbox: Iterable[Mapping[str, Any]] | None, acknowledged: Acknowledged) -> tuple[list[Event], Acknowledged]:
     """The events of `outbox` that are new, in order, and what to acknowledge after them.
 
     Entries that are no events (no `boot`, no number, no `type`) are passed over.

@@ -112,9 +112,7 @@ def slice_(request: Request) -> Response:
         body = quantise.encode_jpeg(plane, FULL_QUALITY if step == 1 else MOVING_QUALITY)
         return Response(body, media_type="image/jpeg", headers=headers)
     headers["Content-Encoding"] = "identity"  # else the server would gzip it, which costs more than it saves
-    return Response(
-        np.ascontiguousarray(plane).tobytes(), media_type="application/octet-stream", headers=headers
-    )
+    return Response(np.ascontiguousarray(plane).tobytes(), media_type="application/octet-stream", headers=headers)
 
 
 @_answer_errors
@@ -126,9 +124,7 @@ def value(request: Request) -> Response:
     y = _number(request, "y", 0, height - 1)
     x = _number(request, "x", 0, width - 1)
     number = float(found.array[z, y, x])
-    return JSONResponse(
-        {"value": number if np.isfinite(number) else None}, headers={"Cache-Control": "no-store"}
-    )
+    return JSONResponse({"value": number if np.isfinite(number) else None}, headers={"Cache-Control": "no-store"})
 
 
 @_answer_errors
@@ -166,9 +162,7 @@ class _ViewerFiles(StaticFiles):
         try:
             response = await super().get_response(path, scope)
         except HTTPException as error:
-            return JSONResponse(
-                {"error": f"The viewer has no file {path}: reload the page."}, error.status_code
-            )
+            return JSONResponse({"error": f"The viewer has no file {path}: reload the page."}, error.status_code)
         response.headers["Cache-Control"] = KEEP
         return response
 

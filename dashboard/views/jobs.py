@@ -79,7 +79,9 @@ def details(project: Project, job: JobRecord) -> None:
     log, parameters = st.tabs(["Log", "Parameters"])
     log.code(job.log() or "Nothing yet.", language=None, height=220)
     parameters.code(job.parameters_text(), language="yaml")
-    parameters.code(f"python -m engine run {job.task} {job.folder}/params.yaml --project {project.root}", language="bash")
+    parameters.code(
+        f"python -m engine run {job.task} {job.folder}/params.yaml --project {project.root}", language="bash"
+    )
 
 
 def card(project: Project, job: JobRecord) -> None:

@@ -18,7 +18,16 @@ from engine.project import Project
 
 TABLE_HEIGHT = 400
 GALLERY_PAGE = 60
-NUMBERS = {"x": "%.2f", "y": "%.2f", "z": "%.2f", "score": "%.3f", "size": "%.0f", "rot": "%.1f", "tilt": "%.1f", "psi": "%.1f"}
+NUMBERS = {
+    "x": "%.2f",
+    "y": "%.2f",
+    "z": "%.2f",
+    "score": "%.3f",
+    "size": "%.0f",
+    "rot": "%.1f",
+    "tilt": "%.1f",
+    "psi": "%.1f",
+}
 
 
 def toolbar(project: Project, name: str, table: ObjectTable, version: str, shown: ObjectTable) -> str:
@@ -46,9 +55,17 @@ def toolbar(project: Project, name: str, table: ObjectTable, version: str, shown
             )
         if st.button("Export", type="primary", disabled=not ids):
             export_dialog(project, name, shown)
-    return st.segmented_control(
-        "Mode", ("Select", "Edit cells"), default="Select", key="objects.mode", label_visibility="collapsed", required=True
-    ) or "Select"
+    return (
+        st.segmented_control(
+            "Mode",
+            ("Select", "Edit cells"),
+            default="Select",
+            key="objects.mode",
+            label_visibility="collapsed",
+            required=True,
+        )
+        or "Select"
+    )
 
 
 def columns(rows: pd.DataFrame) -> dict[str, Any]:
@@ -70,7 +87,18 @@ def columns(rows: pd.DataFrame) -> dict[str, Any]:
 def grid(project: Project, name: str, version: str, shown: ObjectTable, mode: str) -> None:
     """The table: rows selectable, or cells editable."""
     rows = shown.rows
-    ordered = rows[["id", "class", "x", "y", "z", "size", "score", *[c for c in rows if c not in ("id", "class", "x", "y", "z", "size", "score")]]]
+    ordered = rows[
+        [
+            "id",
+            "class",
+            "x",
+            "y",
+            "z",
+            "size",
+            "score",
+            *[c for c in rows if c not in ("id", "class", "x", "y", "z", "size", "score")],
+        ]
+    ]
     generation = st.session_state.get(table_editing.GENERATION, 0)
     ids = [int(i) for i in rows["id"]]
     if mode == "Select":
@@ -101,7 +129,12 @@ def grid(project: Project, name: str, version: str, shown: ObjectTable, mode: st
             table_editing.change(project, name, version, lambda t: apply_changes(t, changes))
 
     st.data_editor(
-        ordered, hide_index=True, height=TABLE_HEIGHT, column_config=columns(rows), on_change=take_edits, key=key
+        ordered,
+        hide_index=True,
+        height=TABLE_HEIGHT,
+        column_config=columns(rows),
+        on_change=take_edits,
+        key=key,
     )
 
 

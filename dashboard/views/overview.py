@@ -29,7 +29,11 @@ def road(project: Project) -> None:
         for number, (done, label, view) in enumerate(steps):
             with st.container(horizontal=True, vertical_alignment="center"):
                 mark = ":material/check_circle:" if done else ":material/radio_button_unchecked:"
-                st.page_link(page(view), label=f"{'**' if number == following else ''}{number + 1}  {label}{'**' if number == following else ''}", icon=mark)
+                st.page_link(
+                    page(view),
+                    label=f"{'**' if number == following else ''}{number + 1}  {label}{'**' if number == following else ''}",
+                    icon=mark,
+                )
         if following < len(steps):
             if st.button(steps[following][1], type="primary", key="next-step"):
                 st.switch_page(page(steps[following][2]))

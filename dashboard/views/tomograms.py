@@ -91,13 +91,13 @@ def table(tomograms: list[Tomogram]) -> Tomogram | None:
         key="tomogram-table",
         column_config={
             "Picture": st.column_config.ImageColumn("", width=70),
-            "Name": st.column_config.TextColumn(width="medium"),
-            "Voxels z × y × x": st.column_config.TextColumn(width="small"),
-            "Voxel size": st.column_config.TextColumn("Voxel size (Å)", width="small"),
-            "Type": st.column_config.TextColumn(width="small"),
-            "On disk": st.column_config.TextColumn(width="small"),
-            "Note": st.column_config.TextColumn(width="large"),
-            "File": st.column_config.TextColumn(width="large"),
+            "Name": st.column_config.TextColumn(width=190),
+            "Voxels z × y × x": st.column_config.TextColumn(width=140),
+            "Voxel size": st.column_config.TextColumn("Voxel size (Å)", width=120),
+            "Type": st.column_config.TextColumn(width=70),
+            "On disk": st.column_config.TextColumn(width=80),
+            "Note": st.column_config.TextColumn(width=330),
+            "File": st.column_config.TextColumn(width=420),
         },
     )
     chosen = selection.selection.rows

@@ -40,7 +40,10 @@ def form(project: Project, tomogram: Tomogram) -> dict[str, object]:
 def main() -> None:
     """Draw the page."""
     project = served.project()
-    header("Unsupervised", "Divide the voxels into particle and background by their neighbourhoods, without training.")
+    header(
+        "Unsupervised",
+        "Divide the voxels into particle and background by their neighbourhoods, without training.",
+    )
     tomogram = current.tomogram(project)
     if tomogram is None:
         empty("Nothing to segment yet.")

@@ -18,7 +18,13 @@ PREVIEW_ROWS = 3
 def export_dialog(project: Project, name: str, table: ObjectTable) -> None:
     """Ask for format and file name, show what will be written, write it."""
     chosen = get_format(
-        st.selectbox("For", list(FORMATS), format_func=lambda f: FORMATS[f].title, key="export.format", persist_state="session")
+        st.selectbox(
+            "For",
+            list(FORMATS),
+            format_func=lambda f: FORMATS[f].title,
+            key="export.format",
+            persist_state="session",
+        )
     )
     file_name = st.text_input("File", f"{name}{chosen.suffix}", key=f"export.file-{name}-{chosen.name}")
     st.caption(f"{plural(len(table), 'object')} · into {project.root / 'exports'}")
@@ -45,7 +51,13 @@ def export_dialog(project: Project, name: str, table: ObjectTable) -> None:
         return
     for path in written:
         st.success(f"Written: {path}", icon=":material/check:")
-        st.download_button(f"Download {path.name}", path.read_bytes(), path.name, key=f"export.download-{path.name}", on_click="ignore")
+        st.download_button(
+            f"Download {path.name}",
+            path.read_bytes(),
+            path.name,
+            key=f"export.download-{path.name}",
+            on_click="ignore",
+        )
 
 
 def first_lines(table: ObjectTable, format_name: str) -> str:

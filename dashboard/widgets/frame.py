@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 
 import streamlit as st
 
@@ -15,11 +16,11 @@ _CSS = """
 [data-testid="stHeader"] { background: transparent; height: 2.2rem; min-height: 2.2rem; }
 [data-testid="stSidebarHeader"] { padding: 0.5rem 0.75rem 0; height: 2.4rem; margin: 0; }
 [data-testid="stSidebarUserContent"] { padding: 0.5rem 1rem 1rem; }
-.stMainBlockContainer h1 { font-size: 1.35rem; font-weight: 600; padding: 0; margin: 0; }
+.td-title { font-size: 1.3rem !important; font-weight: 600 !important; padding: 0 !important; margin: 0; line-height: 1.5; }
 .stMainBlockContainer h2 { font-size: 1.05rem; font-weight: 600; padding: 0.2rem 0; }
 .stMainBlockContainer h3 { font-size: 0.95rem; font-weight: 600; padding: 0.1rem 0; }
 [data-testid="stMetricValue"] { font-size: 1.3rem; font-variant-numeric: tabular-nums; }
-.td-line { opacity: 0.72; font-size: 0.9rem; margin: 0 0 0.35rem; }
+.td-line { opacity: 0.72; font-size: 0.9rem; margin: 0; }
 .td-number { font-variant-numeric: tabular-nums; }
 </style>
 """
@@ -32,9 +33,7 @@ def style() -> None:
 
 def header(title: str, line: str) -> None:
     """A page's title and the one line that says what it is for."""
-    with st.container(key="page-header", gap=None):
-        st.title(title, anchor=False)
-        st.html(f'<p class="td-line">{line}</p>')
+    st.html(f'<h1 class="td-title">{escape(title)}</h1><p class="td-line">{escape(line)}</p>')
 
 
 @contextmanager
@@ -57,4 +56,4 @@ def explained() -> Iterator[None]:
 
 def empty(text: str) -> None:
     """Say what will be here; the button that fills it follows."""
-    st.html(f'<p style="margin:1.2rem 0 0.6rem;opacity:0.8">{text}</p>')
+    st.html(f'<p style="margin:1.2rem 0 0.6rem;opacity:0.8">{escape(text)}</p>')

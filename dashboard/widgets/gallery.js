@@ -3,8 +3,7 @@ let count = 0;
 
 export default function ({ data, parentElement, setStateValue }) {
   const grid = parentElement.querySelector("#grid");
-  const sheet = URL.createObjectURL(new Blob([data.sheet], { type: "image/png" }));
-  const { ids, labels, cell, sheetColumns, selected } = data;
+  const { sheet, ids, labels, cell, sheetColumns, selected } = data;
   const rows = Math.ceil(ids.length / sheetColumns);
   grid.style.setProperty("--cell", `${cell}px`);
   const choose = (index) => {
@@ -44,5 +43,4 @@ export default function ({ data, parentElement, setStateValue }) {
     next.focus();
     choose(here + step);
   };
-  return () => URL.revokeObjectURL(sheet);
 }

@@ -1,5 +1,6 @@
 """A gallery of particles: the central slice of each, selectable by click and arrow keys."""
 
+import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +36,12 @@ _mount = st.components.v2.component(
 
 
 def gallery(
-    project: Project, table: ObjectTable, version: str, box_angstrom: float, average: int, selected: Sequence[int]
+    project: Project,
+    table: ObjectTable,
+    version: str,
+    box_angstrom: float,
+    average: int,
+    selected: Sequence[int],
 ) -> int | None:
     """Show one picture per row of `table` (a page of them); returns the id that was clicked just now.
 
@@ -57,7 +63,7 @@ def gallery(
     result = _mount(
         key="gallery",
         data={
-            "sheet": sheet,
+            "sheet": "data:image/jpeg;base64," + base64.b64encode(sheet).decode(),
             "ids": ids,
             "labels": labels,
             "cell": CELL,
@@ -75,9 +81,14 @@ def gallery(
 
 
 def _sheet(
-    project: Project, table: ObjectTable, version: str, ids: tuple[int, ...], box_angstrom: float, average: int
+    project: Project,
+    table: ObjectTable,
+    version: str,
+    ids: tuple[int, ...],
+    box_angstrom: float,
+    average: int,
 ) -> bytes:
-    """All pictures in one PNG, from the session's memory while nothing changed."""
+    """All pictures in one JPEG, from the session's memory while nothing changed."""
     question = (version, ids, box_angstrom, average)
     known = st.session_state.get("gallery-sheet")
     if known is not None and known[0] == question:
@@ -98,6 +109,6 @@ def _sheet(
             picture = picture.resize((pixels, pixels), Image.Resampling.BILINEAR)
             sheet.paste(picture, (place % SHEET_COLUMNS * pixels, place // SHEET_COLUMNS * pixels))
     buffer = io.BytesIO()
-    sheet.save(buffer, "PNG", compress_level=1)
+    sheet.save(buffer, "JPEG", quality=88)
     st.session_state["gallery-sheet"] = (question, buffer.getvalue())
     return buffer.getvalue()

@@ -1,12 +1,13 @@
 """A task's answer on a small box around the crosshair, drawn in the viewer while parameters change."""
 
 import time
-import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from dashboard.viewer.component import LabelLayer, PointLayer, PreviewBox
 from dashboard.viewer.layers import put_preview
@@ -14,7 +15,7 @@ from dashboard.widgets import current
 from dashboard.widgets.viewing import viewer
 from engine.errors import UserError
 from engine.project import Project, Tomogram
-from engine.tasks import Box, Preview, Task, find_task, validated
+from engine.tasks import Box, Parameters, Preview, Task, find_task, validated
 
 
 def preview_box(
@@ -55,43 +56,90 @@ def preview_box(
             viewer(tomogram, overlays=overlays, below=46)
             return
         box = Box.around(current.crosshair(tomogram), edge or edges[0], tomogram.shape)
-        shown: list[LabelLayer] = []
-        points: list[PointLayer] = []
+        question, answer, parameters = None, None, None
         try:
-            found, seconds, version = _computed(project, find_task(task_name), raw, tomogram, box)
+            parameters = validated(find_task(task_name), dict(raw))
         except UserError as error:
             line.caption(f":orange[{error}]")
         else:
-            line.caption(f"{found.text} · {seconds:.1f} s")
-            key = put_preview(current.session_id(), found.labels.astype(np.int32), box.start, version=version, name=task_name)
-            shown = [LabelLayer(key=key, name="preview", is_preview=True)]
-            if found.picks is not None:
-                points = [PointLayer(name="preview picks", xyz=found.picks, radius=float(raw.get("radius") or 50.0))]
+            question = _question(task_name, tomogram, box, parameters)
+            answer = _known(question)
         viewer(
             tomogram,
-            overlays=[*shown, *(o.hidden() for o in overlays)],
-            points=points,
+            overlays=[*_layers(task_name, answer), *(o.hidden() for o in overlays)],
+            points=_points(answer, float(raw.get("radius") or 50.0)),
             box=PreviewBox(box.start, box.stop),
             follow=True,
             below=46,
         )
+        if isinstance(answer, str):
+            line.caption(f":orange[{answer}]")
+        elif answer is not None:
+            line.caption(f"{answer.preview.text} · {answer.seconds:.1f} s")
+        elif parameters is not None:
+            # The viewer is on the page already, with the old result; the new one comes with the next run.
+            line.caption("Computing …")
+            _compute(question, project, find_task(task_name), parameters, tomogram, box)
+            try:
+                st.rerun(scope="fragment")
+            except StreamlitAPIException:  # this was a run of the whole page
+                st.rerun()
 
     part()
 
 
-def _computed(
-    project: Project, task: Task, raw: Mapping[str, Any], tomogram: Tomogram, box: Box
-) -> tuple[Preview, float, str]:
-    """The preview, from the session's memory if nothing changed since: a rerun for another reason costs nothing."""
-    parameters = validated(task, dict(raw))
-    question = (task.name, tomogram.name, tomogram.path.stat().st_mtime_ns, box, parameters.model_dump_json())
+@dataclass(frozen=True)
+class _Answer:
+    """A preview and how long it took; `layer` is its key in the viewer."""
+
+    preview: Preview
+    seconds: float
+    layer: str
+
+
+def _question(task_name: str, tomogram: Tomogram, box: Box, parameters: Parameters) -> tuple[Any, ...]:
+    return (task_name, tomogram.name, tomogram.path.stat().st_mtime_ns, box, parameters.model_dump_json())
+
+
+def _known(question: tuple[Any, ...]) -> "_Answer | str | None":
+    """The answer to a question, if it was the last one: a rerun for another reason costs nothing."""
     known = st.session_state.get("preview-known")
-    if known is not None and known[0] == question:
-        return known[1]
+    return known[1] if known is not None and known[0] == question else None
+
+
+def _compute(
+    question: tuple[Any, ...] | None,
+    project: Project,
+    task: Task,
+    parameters: Parameters,
+    tomogram: Tomogram,
+    box: Box,
+) -> None:
+    """Compute the answer and keep it; what the user can mend is kept as its sentence."""
     began = time.perf_counter()
-    assert task.preview is not None
-    found = task.preview(parameters, project, tomogram.name, box)
-    seconds = time.perf_counter() - began
-    answer = (found, seconds, uuid.uuid4().hex)
+    answer: _Answer | str
+    try:
+        assert task.preview is not None
+        found = task.preview(parameters, project, tomogram.name, box)
+    except UserError as error:
+        answer = str(error)
+    else:
+        layer = put_preview(current.session_id(), found.labels.astype(np.int32), box.start, name=task.name)
+        answer = _Answer(found, time.perf_counter() - began, layer)
     st.session_state["preview-known"] = (question, answer)
-    return answer
+
+
+def _layers(task_name: str, answer: "_Answer | str | None") -> list[LabelLayer]:
+    """The layer of the preview; while a new one is computed, the one before."""
+    shown = answer if isinstance(answer, _Answer) else None
+    if shown is None and answer is None:
+        last = st.session_state.get("preview-known")
+        if last is not None and last[0][0] == task_name and isinstance(last[1], _Answer):
+            shown = last[1]
+    return [LabelLayer(key=shown.layer, name="preview", is_preview=True)] if shown else []
+
+
+def _points(answer: "_Answer | str | None", radius: float) -> list[PointLayer]:
+    if not isinstance(answer, _Answer) or answer.preview.picks is None:
+        return []
+    return [PointLayer(name="preview picks", xyz=answer.preview.picks, radius=radius)]

@@ -28,7 +28,13 @@ def choose_table(project: Project) -> str | None:
     if st.session_state.get("table-name") not in names:
         st.session_state["table-name"] = names[-1]
     return st.selectbox(
-        "Table", names, key="table-name", label_visibility="collapsed", persist_state="session", on_change=select, args=([],)
+        "Table",
+        names,
+        key="table-name",
+        label_visibility="collapsed",
+        persist_state="session",
+        on_change=select,
+        args=([],),
     )
 
 
@@ -104,12 +110,18 @@ def filters(table: ObjectTable) -> ObjectTable:
         left, right = st.columns(2)
         numbers = {}
         for column, name, unit in ((left, "size", " (voxel)"), (right, "score", "")):
-            lowest = column.number_input(f"Least {name}{unit}", value=None, key=f"objects.least-{name}", placeholder="all")
+            lowest = column.number_input(
+                f"Least {name}{unit}", value=None, key=f"objects.least-{name}", placeholder="all"
+            )
             most = column.number_input(f"Most {name}{unit}", value=None, key=f"objects.most-{name}", placeholder="all")
             numbers[name] = (lowest, most) if lowest is not None or most is not None else None
         st.button("Show all", on_click=_clear)
     return filter_by(
-        table, score=numbers["score"], size=numbers["size"], classes=classes or None, tomograms=tomograms or None
+        table,
+        score=numbers["score"],
+        size=numbers["size"],
+        classes=classes or None,
+        tomograms=tomograms or None,
     )
 
 

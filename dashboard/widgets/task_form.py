@@ -27,13 +27,23 @@ def task_form(
     """
     values: dict[str, Any] = {}
     advanced = []
+    plain: list[list[tuple[str, FieldInfo]]] = []
     for name, field in task.parameters.model_fields.items():
         if name in hidden:
             continue
         if _extra(field).get("advanced"):
             advanced.append((name, field))
+        elif _extra(field).get("beside") and plain:
+            plain[-1].append((name, field))
         else:
-            values[name] = _field(task, name, field, choices, start)
+            plain.append([(name, field)])
+    for row in plain:
+        row = [(name, field) for name, field in row if _matters(field, values)]
+        if not row:
+            continue
+        for column, (name, field) in zip(st.columns(len(row)), row, strict=True):
+            with column:
+                values[name] = _field(task, name, field, choices, start)
     if advanced:
         changed = sum(_changed(task, name, field, start) for name, field in advanced)
         title = f"Advanced ({changed} changed)" if changed else "Advanced"
@@ -55,6 +65,11 @@ def _key(task: Task, name: str) -> str:
 
 def _extra(field: FieldInfo) -> dict[str, Any]:
     return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _matters(field: FieldInfo, values: Mapping[str, Any]) -> bool:
+    condition = _extra(field).get("only_if")
+    return not condition or values.get(condition[0]) == condition[1]
 
 
 def _default(name: str, field: FieldInfo, start: Mapping[str, Any]) -> Any:
@@ -100,7 +115,12 @@ def _widget(key: str, field: FieldInfo, choices: Sequence[str]) -> Any:
     extra = _extra(field)
     unit = extra.get("unit")
     label = f"{field.title} ({unit})" if unit else str(field.title)
-    shared: dict[str, Any] = {"label": label, "key": key, "help": field.description, "persist_state": "session"}
+    shared: dict[str, Any] = {
+        "label": label,
+        "key": key,
+        "help": field.description,
+        "persist_state": "session",
+    }
     kind, optional = _kind(field.annotation)
     if extra.get("source"):
         return st.multiselect(options=list(choices), placeholder="Choose …", **shared)

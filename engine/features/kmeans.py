@@ -89,9 +89,7 @@ def fit_kmeans(
         old = centres
         centres = torch.stack([(total - second_sum) / (count - second_count), second_sum / second_count])
         share = 100 * changed / count
-        progress(
-            1 - 0.8**iteration, f"k-means: iteration {iteration}, {share:.2g} % of the neighbourhoods moved"
-        )
+        progress(1 - 0.8**iteration, f"k-means: iteration {iteration}, {share:.2g} % of the neighbourhoods moved")
         if changed == 0 or float((centres - old).square().sum()) <= tolerance:
             break
     return LinearDecision((centres + boxes.centre).cpu().numpy(), iteration)

@@ -81,9 +81,7 @@ class Neighbourhoods:
         chosen = torch.nonzero(weights.reshape(-1)).reshape(-1)
         # Reading a neighbourhood alone costs about 40 times its share of the matrix product (measured).
         if chosen.numel() < 0.02 * weights.numel():
-            return self._gathered_sum(
-                chosen + start * self.shape[1] * self.shape[2], weights.reshape(-1)[chosen]
-            )
+            return self._gathered_sum(chosen + start * self.shape[1] * self.shape[2], weights.reshape(-1)[chosen])
         return self._product_sum(start, stop, weights)
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
@@ -159,10 +157,6 @@ class Neighbourhoods:
             total += weight.to(FLOAT) @ self.take(part)
         return total
 
-    def _rolled(
-        self, planes: dict[int, torch.Tensor], z: int, rows: int, squared: bool
-    ) -> dict[int, torch.Tensor]:
+    def _rolled(self, planes: dict[int, torch.Tensor], z: int, rows: int, squared: bool) -> dict[int, torch.Tensor]:
         """The N planes that neighbourhoods of plane z see, keeping those already made."""
-        return {
-            p: planes[p] if p in planes else self._blocks(p, rows, squared) for p in range(z, z + self.size)
-        }
+        return {p: planes[p] if p in planes else self._blocks(p, rows, squared) for p in range(z, z + self.size)}

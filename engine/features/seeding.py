@@ -15,9 +15,7 @@ from engine.features.neighbourhoods import FLOAT, Neighbourhoods
 CANDIDATES = 2
 
 
-def first_centres(
-    boxes: Neighbourhoods, included: torch.Tensor | None, seed: int
-) -> tuple[torch.Tensor, float]:
+def first_centres(boxes: Neighbourhoods, included: torch.Tensor | None, seed: int) -> tuple[torch.Tensor, float]:
     """Draw two neighbourhoods to start from.
 
     Parameters

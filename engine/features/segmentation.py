@@ -152,9 +152,7 @@ def segment(
         fitted = Neighbourhoods(densities[lower:upper], size, _mean(prepared))
         included = _sample(fitted, parameters)
         n_fitted = fitted.count if included is None else int(included.sum())
-        decision = METHODS[parameters.method].fit(
-            fitted, included, parameters.seed, part_of(report, 0.1, 0.9)
-        )
+        decision = METHODS[parameters.method].fit(fitted, included, parameters.seed, part_of(report, 0.1, 0.9))
         del included
         boxes = Neighbourhoods(densities, size, fitted.centre)
         labels, counts = _label(boxes, decision, part_of(report, 0.9, 1.0))
@@ -194,9 +192,7 @@ def swap_clusters(labels: np.ndarray) -> None:
         np.subtract(1, plane, out=plane, where=plane != BORDER)
 
 
-def _label(
-    boxes: Neighbourhoods, decision: Decision, progress: Progress
-) -> tuple[np.ndarray, tuple[int, int]]:
+def _label(boxes: Neighbourhoods, decision: Decision, progress: Progress) -> tuple[np.ndarray, tuple[int, int]]:
     """Labels of the whole volume, −1 where no neighbourhood is centred, and how many are 0 and 1."""
     half = boxes.size // 2
     labels = np.full(boxes.volume.shape, BORDER, np.int8)

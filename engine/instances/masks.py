@@ -66,9 +66,7 @@ def connected_components(mask: np.ndarray) -> np.ndarray:
     ndarray
         int32 `[z, y, x]`: 0 outside, 1, 2 … in raster order of each group's first voxel (as `scipy.ndimage.label`).
     """
-    return cc3d.connected_components(np.ascontiguousarray(mask), connectivity=6, out_dtype=np.uint32).view(
-        np.int32
-    )
+    return cc3d.connected_components(np.ascontiguousarray(mask), connectivity=6, out_dtype=np.uint32).view(np.int32)
 
 
 def _census(labels: np.ndarray, most: int = 8) -> str:

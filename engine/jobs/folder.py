@@ -153,11 +153,7 @@ def _state(folder: Path, status: dict[str, Any], process: dict[str, Any], create
     if not process:
         # Between the making of the folder and the start of the process; a launcher killed there leaves it so.
         young = time.time() - created < 30
-        return (
-            ("queued", "")
-            if young and not cancelling
-            else ("lost", "It never started; launch it again with Retry.")
-        )
+        return ("queued", "") if young and not cancelling else ("lost", "It never started; launch it again with Retry.")
     if is_local(process):  # type: ignore[arg-type]
         alive = is_alive(process)  # type: ignore[arg-type]
     else:
@@ -178,9 +174,7 @@ def _state(folder: Path, status: dict[str, Any], process: dict[str, Any], create
 
 def _last_word(folder: Path) -> float:
     times = [
-        p.stat().st_mtime
-        for p in (folder / "progress.json", folder / "log.txt", folder / "launch.json")
-        if p.exists()
+        p.stat().st_mtime for p in (folder / "progress.json", folder / "log.txt", folder / "launch.json") if p.exists()
     ]
     return max(times, default=0.0)
 

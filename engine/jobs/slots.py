@@ -76,9 +76,7 @@ def wait_for_slot(kind: str, ticket: Path, each_turn: Callable[[int], None]) -> 
 
 def _living_before(ticket: Path) -> list[Path]:
     ahead = []
-    for other in sorted(
-        p for p in ticket.parent.iterdir() if not p.name.startswith(".") and p.name < ticket.name
-    ):
+    for other in sorted(p for p in ticket.parent.iterdir() if not p.name.startswith(".") and p.name < ticket.name):
         try:
             handle = os.open(other, os.O_RDWR)
         except FileNotFoundError:

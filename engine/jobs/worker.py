@@ -94,9 +94,7 @@ class FolderJob:
         return list(self._outputs)
 
 
-def work(
-    folder: Path, wait: Callable[[], str | None], echo: Callable[[str], None] | None = None
-) -> dict[str, Any]:
+def work(folder: Path, wait: Callable[[], str | None], echo: Callable[[str], None] | None = None) -> dict[str, Any]:
     """Do the job in `folder`: wait for a slot, run, record how it ended. Returns the final status.
 
     Parameters

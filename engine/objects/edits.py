@@ -49,9 +49,7 @@ def apply_changes(table: ObjectTable, changes: Mapping[int, Mapping[str, Any]]) 
     row_of = {int(object_id): row for row, object_id in enumerate(rows["id"])}
     for object_id, cells in changes.items():
         if int(object_id) not in row_of:
-            raise UserError(
-                f"There is no object with id {object_id}: it was deleted meanwhile. Reload the table."
-            )
+            raise UserError(f"There is no object with id {object_id}: it was deleted meanwhile. Reload the table.")
         for column, value in cells.items():
             rows.at[row_of[int(object_id)], column] = _checked(table, object_id, column, value)
     return table.with_rows(rows)

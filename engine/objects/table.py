@@ -187,9 +187,7 @@ def validate(table: ObjectTable) -> list[str]:
     partly = angles.any(axis=1) & ~angles.all(axis=1)
     for row in np.flatnonzero(partly):
         column = ANGLES[int(np.argmin(angles[row]))]
-        problems.append(
-            (int(row), f"{_label(rows, int(row))}: {column} is missing while other angles are known")
-        )
+        problems.append((int(row), f"{_label(rows, int(row))}: {column} is missing while other angles are known"))
     return [sentence for _, sentence in sorted(problems, key=lambda problem: problem[0])]
 
 

@@ -98,9 +98,7 @@ class Project:
     def tomograms_and_problems(self) -> tuple[list[Tomogram], list[str]]:
         """Every file that the sources hold, and one sentence for each source that cannot be listed."""
         settings = self.settings()
-        tomograms, names, problems = list_tomograms(
-            self._sources(settings), settings.names, settings.voxel_sizes
-        )
+        tomograms, names, problems = list_tomograms(self._sources(settings), settings.names, settings.voxel_sizes)
         if names != settings.names:
             self._change(names=names)
         return tomograms, problems
@@ -173,9 +171,7 @@ class Project:
         """Set the voxel size (Å) of a tomogram by hand; None goes back to the header's. The file is not touched."""
         self.tomogram(name)
         if voxel_size is not None and not 0.1 <= voxel_size <= 1000:
-            raise UserError(
-                f"A voxel size of {voxel_size:g} Å for {name} is not possible: give 0.1 to 1000 Å."
-            )
+            raise UserError(f"A voxel size of {voxel_size:g} Å for {name} is not possible: give 0.1 to 1000 Å.")
         with locked(self.root / ".lock"):
             settings = self.settings()
             sizes = {k: v for k, v in settings.voxel_sizes.items() if k != name}
@@ -227,9 +223,7 @@ class Project:
 
     def segmentation_path(self, tomogram: str, name: str) -> Path:
         """Where the label map `name` of `tomogram` belongs. Raises UserError for a name that cannot be a file's."""
-        return segmentation_path(
-            self.root, check_name(tomogram, "tomogram"), check_name(name, "segmentation")
-        )
+        return segmentation_path(self.root, check_name(tomogram, "tomogram"), check_name(name, "segmentation"))
 
     def write_provenance(self, path: Path, made_by: dict[str, Any]) -> None:
         """Write beside the result `path` what made it."""

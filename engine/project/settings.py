@@ -40,12 +40,8 @@ class Settings(BaseModel):
     format: Literal[1] = 1
     name: str
     sources: list[str] = []
-    voxel_sizes: dict[str, float] = Field(
-        default={}, description="tomogram name → Å, where the header is wrong"
-    )
-    names: dict[str, str] = Field(
-        default={}, description="path → tomogram name, where two files share a name"
-    )
+    voxel_sizes: dict[str, float] = Field(default={}, description="tomogram name → Å, where the header is wrong")
+    names: dict[str, str] = Field(default={}, description="path → tomogram name, where two files share a name")
     classes: list[ObjectClass] = []
 
 
@@ -67,9 +63,7 @@ def read_settings(root: Path) -> Settings:
         line = f", line {place.line + 1}" if place else ""
         raise UserError(f"{path}{line} is not valid YAML: mend that line or restore the file.") from error
     if not isinstance(raw, dict):
-        raise UserError(
-            f"{path} holds no settings (expected 'name:' and 'sources:'): restore or delete the file."
-        )
+        raise UserError(f"{path} holds no settings (expected 'name:' and 'sources:'): restore or delete the file.")
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:

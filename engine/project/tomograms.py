@@ -128,9 +128,7 @@ def list_tomograms(
             if name in given or name in taken:
                 name = _free_name(path, set(given) | taken)
                 names[str(path)] = name
-                if (
-                    stem in given
-                ):  # the first holder keeps the plain name from now on, whatever is added before it
+                if stem in given:  # the first holder keeps the plain name from now on, whatever is added before it
                     names[str(given[stem])] = stem
                 taken |= {name, stem}
         given[name] = path

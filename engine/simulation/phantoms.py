@@ -242,9 +242,7 @@ def _free_path(scene: Scene, length: float, reach: float, random: np.random.Gene
         flat = np.stack([along * length, bend * np.cos(np.pi * along)], axis=1)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         rise = random.uniform(-0.2, 0.2) * along * length
-        points = random.uniform(reach + 0.5, sizes - 1.5 - reach) + np.concatenate(
-            [flat @ turn, rise[:, None]], axis=1
-        )
+        points = random.uniform(reach + 0.5, sizes - 1.5 - reach) + np.concatenate([flat @ turn, rise[:, None]], axis=1)
         fits = np.all(points >= reach + 0.5) and np.all(points <= sizes - 1.5 - reach)
         if fits and scene.is_free(points, reach):
             return points

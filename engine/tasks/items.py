@@ -6,9 +6,7 @@ from engine.errors import UserError
 from engine.tasks.task import Job
 
 
-def run_items(
-    job: Job, names: Sequence[str], work: Callable[[str, Callable[[float, str], None]], str]
-) -> None:
+def run_items(job: Job, names: Sequence[str], work: Callable[[str, Callable[[float, str], None]], str]) -> None:
     """Do `work` for each name; then fail, if any failed, with a sentence that names them.
 
     Parameters

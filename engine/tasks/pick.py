@@ -39,6 +39,7 @@ class PickParameters(Parameters):
     upper_z: int | None = parameter(
         None,
         title="to slice",
+        beside=True,
         unit="z",
         ge=0,
         help="Last slice in which voxels count (itself included); empty = the last.",
@@ -54,6 +55,7 @@ class PickParameters(Parameters):
         unit="voxel",
         ge=1,
         le=200,
+        only_if=("mode", "watershed"),
         help="Watershed only: two centres are at least this far apart along some axis.",
     )
     min_size: int | None = parameter(
@@ -66,6 +68,7 @@ class PickParameters(Parameters):
     max_size: int | None = parameter(
         None,
         title="Largest",
+        beside=True,
         unit="voxel",
         ge=1,
         help="Leave out particles of more voxels; empty = keep all.",
@@ -168,9 +171,7 @@ def preview(parameters: PickParameters, project: Project, tomogram: str, box: Bo
     """
     keys = [k for k in parameters.segmentations if k.split("__", 1)[0] == tomogram]
     if not keys:
-        raise UserError(
-            f"None of the chosen segmentations belongs to {tomogram}: choose one, or another tomogram."
-        )
+        raise UserError(f"None of the chosen segmentations belongs to {tomogram}: choose one, or another tomogram.")
     found = project.segmentation(keys[0])
     with open_volume(project.readable(found.path)) as volume:
         check_shape(found, volume.shape, project.geometry(tomogram).shape)
@@ -206,7 +207,5 @@ TASK = Task(
     parameters=PickParameters,
     run=run,
     preview=preview,
-    subject=lambda p: (
-        f"{p.result_name} from {len(p.segmentations)} segmentation{'s' * (len(p.segmentations) > 1)}"
-    ),
+    subject=lambda p: f"{p.result_name} from {len(p.segmentations)} segmentation{'s' * (len(p.segmentations) > 1)}",
 )

@@ -62,9 +62,7 @@ def run_file(path: Path, job: Job) -> None:
                     job.log(failed[-1])
                 number += 1
     if failed:
-        raise UserError(
-            f"{len(failed)} of {total} segmentations failed; the others are done. First: {failed[0]}"
-        )
+        raise UserError(f"{len(failed)} of {total} segmentations failed; the others are done. First: {failed[0]}")
 
 
 def _one(
@@ -105,9 +103,7 @@ def _one(
             "z_lb_for_clusterer_fitting": given.lower,
             "z_ub_for_clusterer_fitting": given.upper,
             # As in PickET: a limit that excludes nothing counts as none.
-            "max_num_neighborhoods_for_fitting": sampled
-            if sampled and sampled <= result.n_neighbourhoods
-            else None,
+            "max_num_neighborhoods_for_fitting": sampled if sampled and sampled <= result.n_neighbourhoods else None,
             "fex_mode": mode,
             **{f"fex_{key}": mode_keys.get(key) for key in FEATURE_KEYS},
             "clustering_method": method,

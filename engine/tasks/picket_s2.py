@@ -36,9 +36,7 @@ def run_file(path: Path, job: Job) -> None:
     file = read_picket_file(path, S2File, job)
     for mode in file.particle_extraction_params:
         if mode.mode == "watershed_segmentation" and mode.min_distance is None:
-            raise UserError(
-                f"{path}: watershed_segmentation needs min_distance (voxels): add it, for example 5."
-            )
+            raise UserError(f"{path}: watershed_segmentation needs min_distance (voxels): add it, for example 5.")
     folder = Path(file.output_dir).expanduser() / file.dataset_name
     for place in ("instance_segmentations", "predicted_particles"):
         with explain_os_errors(folder / place, "create"):
@@ -46,9 +44,7 @@ def run_file(path: Path, job: Job) -> None:
     failed: list[str] = []
     written: set[str] = set()
     total = len(file.inputs) * len(file.particle_extraction_params)
-    for number, (given, mode) in enumerate(
-        (g, m) for g in file.inputs for m in file.particle_extraction_params
-    ):
+    for number, (given, mode) in enumerate((g, m) for g in file.inputs for m in file.particle_extraction_params):
         job.log(f"Processing {Path(given.segmentation).name}: {mode.mode.replace('_', ' ')}")
         job.progress(number / total, f"{Path(given.segmentation).name}, {mode.mode}")
         try:

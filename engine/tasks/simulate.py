@@ -39,9 +39,7 @@ def run(parameters: SimulateParameters, project: Project, job: Job) -> None:
     if target.exists():
         raise UserError(f"{target} exists already: choose another name.")
     shape = (parameters.depth, parameters.height, parameters.width)
-    made = phantom(
-        shape, parameters.voxel_size, parameters.seed, progress=lambda f, text: job.progress(0.95 * f, text)
-    )
+    made = phantom(shape, parameters.voxel_size, parameters.seed, progress=lambda f, text: job.progress(0.95 * f, text))
     job.progress(0.95, "writing")
     with explain_os_errors(folder, "create"):
         folder.mkdir(exist_ok=True)

@@ -45,6 +45,8 @@ def parameter(
     unit: str = "",
     advanced: bool = False,
     source: str = "",
+    beside: bool = False,
+    only_if: tuple[str, Any] | None = None,
     **limits: Any,
 ) -> Any:
     """A field of a task's parameters.
@@ -57,10 +59,14 @@ def parameter(
         Folded away in the form.
     source
         What the form offers to choose from: "tomograms" or "segmentations" of the project.
+    beside
+        Stands beside the field before it in the form: the two ends of a range.
+    only_if
+        Another field and the value it must have for this one to matter; otherwise the form leaves it out.
     limits
         As pydantic's Field takes them: ge, gt, le, lt, min_length …
     """
-    extra = {"unit": unit, "advanced": advanced, "source": source}
+    extra = {"unit": unit, "advanced": advanced, "source": source, "beside": beside, "only_if": only_if}
     return _PydanticField(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 

@@ -35,6 +35,7 @@ class UnsupervisedParameters(Parameters):
     upper_z: int | None = parameter(
         None,
         title="up to before slice",
+        beside=True,
         unit="z",
         ge=1,
         help="The slice after the last one used to find the clusters; empty = to the end.",
@@ -78,9 +79,7 @@ class UnsupervisedParameters(Parameters):
     @classmethod
     def _odd(cls, value: int) -> int:
         if value % 2 == 0:
-            raise ValueError(
-                f"a neighbourhood has a central voxel, so give an odd number such as {value + 1}"
-            )
+            raise ValueError(f"a neighbourhood has a central voxel, so give an odd number such as {value + 1}")
         return value
 
     @field_validator("name")

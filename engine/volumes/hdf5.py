@@ -129,8 +129,7 @@ def _choose(file: h5py.File, path: Path, dataset: str | None) -> h5py.Dataset:
             real_dtype(node.dtype, f"{path} ({name})")
             if len(node.shape) != 3 or min(node.shape) < 1:
                 raise UserError(
-                    f"Dataset {name!r} of {path} has the shape {node.shape}: a volume with axes z, y, x is "
-                    "needed."
+                    f"Dataset {name!r} of {path} has the shape {node.shape}: a volume with axes z, y, x is needed."
                 )
             return node
     volumes = _volumes(file)
@@ -148,12 +147,7 @@ def _volumes(file: h5py.File) -> list[str]:
     found: list[str] = []
 
     def visit(name: str, node: Any) -> None:
-        if (
-            isinstance(node, h5py.Dataset)
-            and len(node.shape) == 3
-            and node.dtype.kind in "biuf"
-            and node.size
-        ):
+        if isinstance(node, h5py.Dataset) and len(node.shape) == 3 and node.dtype.kind in "biuf" and node.size:
             found.append(name)
 
     file.visititems(visit)

@@ -108,9 +108,7 @@ def real_dtype(dtype: DTypeLike, what: str) -> np.dtype:
     """
     dtype = np.dtype(dtype)
     if dtype.kind == "c":
-        raise UserError(
-            f"{what} holds complex numbers (a Fourier transform), not densities: choose another file."
-        )
+        raise UserError(f"{what} holds complex numbers (a Fourier transform), not densities: choose another file.")
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise UserError(f"{what} holds values of type {dtype}, not plain numbers: choose another volume.")
     return dtype

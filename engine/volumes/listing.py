@@ -46,11 +46,7 @@ def list_volume_files(source: str | Path) -> list[Path]:
     elif place.exists():
         found = [place]
     elif glob.has_magic(text):
-        found = [
-            Path(name)
-            for name in glob.iglob(text, recursive=True)
-            if _is_volume_name(Path(name), MRC_SUFFIXES)
-        ]
+        found = [Path(name) for name in glob.iglob(text, recursive=True) if _is_volume_name(Path(name), MRC_SUFFIXES)]
         if not found:
             raise UserError(f"The pattern {text} matches no volume: check the folder and the ending.")
     else:

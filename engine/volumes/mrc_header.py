@@ -86,16 +86,11 @@ def parse_header(raw: bytes, name: str) -> MrcHeader:
     mode = int(header["mode"])
     if mode in COMPLEX_MODES:
         raise UserError(
-            f"{name} holds complex numbers (MRC mode {mode}, a Fourier transform), not densities: choose "
-            "another file."
+            f"{name} holds complex numbers (MRC mode {mode}, a Fourier transform), not densities: choose another file."
         )
     if mode == 101:
-        raise UserError(
-            f"{name} holds 4-bit values (MRC mode 101), which are not read: convert it to bytes first."
-        )
-    dtype = _signed_or_not(
-        header, np.dtype(dtype_from_mode(mode)).newbyteorder(header.dtype["mode"].byteorder)
-    )
+        raise UserError(f"{name} holds 4-bit values (MRC mode 101), which are not read: convert it to bytes first.")
+    dtype = _signed_or_not(header, np.dtype(dtype_from_mode(mode)).newbyteorder(header.dtype["mode"].byteorder))
     axes, axis_warning = _axes(header)
     spacegroup, nz, mz = int(header["ispg"]), int(header["nz"]), int(header["mz"])
     if FIRST_STACK_SPACEGROUP <= spacegroup <= LAST_STACK_SPACEGROUP and 0 < mz < nz:
@@ -131,7 +126,8 @@ def make_header(
     for axis, length, size, start in zip("zyx", shape, voxel_size, origin, strict=True):
         header[f"n{axis}"] = header[f"m{axis}"] = length
         header["cella"][axis] = length * size
-        header["origin"][axis] = start
+        # Adding 0 drops the sign of -0.0, so that the same origin gives the same bytes.
+        header["origin"][axis] = start + 0.0
     header["cellb"] = (90.0, 90.0, 90.0)
     header["mapc"], header["mapr"], header["maps"] = 1, 2, 3
     header["mode"] = mode_of(dtype)
@@ -190,8 +186,7 @@ def _in_its_byte_order(raw: bytes, name: str) -> tuple[np.ndarray, tuple[str, ..
             "the file is damaged or of an unknown mode."
         )
     raise UserError(
-        f"{name} is not a volume that can be read: it is no MRC, HDF5 or TIFF file. Check that it is the "
-        "right file."
+        f"{name} is not a volume that can be read: it is no MRC, HDF5 or TIFF file. Check that it is the right file."
     )
 
 
@@ -210,9 +205,7 @@ def _axes(header: np.ndarray) -> tuple[list[int], tuple[str, ...]]:
     axes = [int(header[field]) for field in ("mapc", "mapr", "maps")]
     if sorted(axes) == [1, 2, 3]:
         return axes, ()
-    return [1, 2, 3], (
-        f"The axis order in the header is {axes}; columns, rows, sections were taken as x, y, z.",
-    )
+    return [1, 2, 3], (f"The axis order in the header is {axes}; columns, rows, sections were taken as x, y, z.",)
 
 
 def _signed_or_not(header: np.ndarray, dtype: np.dtype) -> np.dtype:
@@ -242,13 +235,10 @@ def _voxel_size(header: np.ndarray, axes: list[int]) -> VoxelSize | None:
 
 def _origin(header: np.ndarray, axes: list[int], voxel_size: VoxelSize | None) -> VoxelSize:
     """The header's origin or, where that is 0, the start indices times the voxel size (the older way)."""
-    z, y, x = (float(header["origin"][axis]) + 0.0 for axis in "zyx")  # + 0.0 drops the sign of -0.0
+    z, y, x = (float(header["origin"][axis]) + 0.0 for axis in "zyx")
     if not np.isfinite([z, y, x]).all():
         return (0.0, 0.0, 0.0)
     if (z, y, x) == (0.0, 0.0, 0.0) and voxel_size is not None:
-        starts = {
-            code: int(header[field])
-            for code, field in zip(axes, ("nxstart", "nystart", "nzstart"), strict=True)
-        }
+        starts = {code: int(header[field]) for code, field in zip(axes, ("nxstart", "nystart", "nzstart"), strict=True)}
         z, y, x = (starts[code] * size for code, size in zip((3, 2, 1), voxel_size, strict=True))
     return (z, y, x)

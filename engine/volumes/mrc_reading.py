@@ -3,12 +3,14 @@
 import bz2
 import gzip
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from engine.errors import UserError, explain_os_errors
+from engine.errors import UserError, explain_os_errors, os_error_sentence
 from engine.volumes.info import VolumeInfo, voxel_size_warnings
 from engine.volumes.mrc_header import HEADER_BYTES, MrcHeader, parse_header
 
@@ -74,12 +76,9 @@ def _info(path: Path, header: MrcHeader, magic: bytes) -> VolumeInfo:
 
 
 def _checked_header(path: Path, magic: bytes) -> MrcHeader:
-    with explain_os_errors(path, "read"):
-        try:
-            with _open_stream(path, magic) as stream:
-                raw = stream.read(HEADER_BYTES)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise _damaged(path, error) from error
+    with _explained(path):
+        with _open_stream(path, magic) as stream:
+            raw = stream.read(HEADER_BYTES)
         size = path.stat().st_size
     if len(raw) < HEADER_BYTES:
         raise UserError(
@@ -90,8 +89,7 @@ def _checked_header(path: Path, magic: bytes) -> MrcHeader:
     needed = header.offset + header.data_bytes
     if not is_compressed(magic) and size < needed:
         raise UserError(
-            f"{path} is truncated: its header promises {needed:,} bytes, the file has {size:,}. Copy it "
-            "again."
+            f"{path} is truncated: its header promises {needed:,} bytes, the file has {size:,}. Copy it again."
         )
     return header
 
@@ -106,26 +104,18 @@ def _open_stream(path: Path, magic: bytes) -> BinaryIO:
 
 def _unpack(path: Path, magic: bytes, header: MrcHeader) -> np.ndarray:
     voxels = bytearray()
-    with explain_os_errors(path, "read"):
-        try:
-            with _open_stream(path, magic) as stream:
-                _skip(stream, header.offset)
-                while len(voxels) < header.data_bytes:
-                    piece = stream.read(min(PIECE_BYTES, header.data_bytes - len(voxels)))
-                    if not piece:
-                        break
-                    voxels += piece
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise _damaged(path, error) from error
-        except OSError as error:
-            if error.errno is None:  # what bz2 raises for a damaged stream
-                raise _damaged(path, error) from error
-            raise
-        except MemoryError as error:
-            raise UserError(
-                f"{path} needs {header.data_bytes / 1e9:.1f} GB of memory once unpacked: unpack it on disk "
-                "instead."
-            ) from error
+    try:
+        with _explained(path), _open_stream(path, magic) as stream:
+            _skip(stream, header.offset)
+            while len(voxels) < header.data_bytes:
+                piece = stream.read(min(PIECE_BYTES, header.data_bytes - len(voxels)))
+                if not piece:
+                    break
+                voxels += piece
+    except MemoryError as error:
+        raise UserError(
+            f"{path} needs {header.data_bytes / 1e9:.1f} GB of memory once unpacked: unpack it on disk instead."
+        ) from error
     if len(voxels) < header.data_bytes:
         raise UserError(
             f"{path} is truncated: its header promises {header.offset + header.data_bytes:,} bytes, "
@@ -145,5 +135,13 @@ def _skip(stream: BinaryIO, count: int) -> None:
         count -= len(piece)
 
 
-def _damaged(path: Path, error: BaseException) -> UserError:
-    return UserError(f"{path} is damaged or truncated: it cannot be unpacked ({error}). Copy it again.")
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What the system or a damaged compressed stream says, as one sentence."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise UserError(os_error_sentence(error, path, "read")) from error
+        # gzip and bz2 raise OSErrors of their own, without a number, for damaged streams.
+        raise UserError(f"{path} is damaged or truncated: it cannot be unpacked ({error}). Copy it again.") from error

@@ -113,9 +113,7 @@ def open_ome_zarr(path: Path, dataset: str | None = None) -> tuple[VolumeInfo, A
 
 
 def _not_ome_zarr(path: Path) -> UserError:
-    return UserError(
-        f"{path} is a folder, but not an OME-Zarr image: choose a file, or add it as a folder of volumes."
-    )
+    return UserError(f"{path} is a folder, but not an OME-Zarr image: choose a file, or add it as a folder of volumes.")
 
 
 def _multiscales(group: zarr.Group) -> list[Any]:
@@ -139,9 +137,7 @@ def _image(path: Path, root: zarr.Group, dataset: str | None) -> tuple[zarr.Grou
                 if dataset in (None, name) or level.get("path") == dataset:
                     return group, image, level
     if dataset is not None:
-        raise UserError(
-            f"{path} holds no image or level {dataset!r}: leave the dataset empty to take the first one."
-        )
+        raise UserError(f"{path} holds no image or level {dataset!r}: leave the dataset empty to take the first one.")
     raise _not_ome_zarr(path)
 
 

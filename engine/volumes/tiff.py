@@ -1,5 +1,6 @@
 """TIFF stacks through tifffile: memory-mapped where the voxels lie in one piece, else page by page."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def open_tiff(path: Path) -> tuple[VolumeInfo, Any, tifffile.TiffFile | None]:
 def _opened(path: Path) -> tifffile.TiffFile:
     try:
         return tifffile.TiffFile(path)
-    except (tifffile.TiffFileError, ValueError, IndexError) as error:
+    except (tifffile.TiffFileError, struct.error, ValueError, IndexError) as error:
         raise UserError(f"{path} is truncated or damaged: {error}. Copy it again.") from error
 
 
@@ -74,7 +75,7 @@ def _info(path: Path, file: tifffile.TiffFile) -> VolumeInfo:
     shape = volume_shape(lengths, str(path))
     dtype = real_dtype(series.dtype, str(path))
     size = path.stat().st_size
-    _refuse_truncated(path, series, size)
+    _refuse_truncated(path, file, size)
     voxel_size = _voxel_size(file)
     return VolumeInfo(
         path=path,
@@ -90,19 +91,32 @@ def _info(path: Path, file: tifffile.TiffFile) -> VolumeInfo:
     )
 
 
-def _refuse_truncated(path: Path, series: tifffile.TiffPageSeries, size: int) -> None:
+def _refuse_truncated(path: Path, file: tifffile.TiffFile, size: int) -> None:
+    series = file.series[0]
+    needed = _next_page(file)  # 0 behind the last page: anything else points past the end of the file
     if series.dataoffset is not None:
-        needed = series.dataoffset + series.nbytes
+        needed = max(needed, series.dataoffset + series.nbytes)
     else:
         last = series.pages[-1]
-        if last is None:
-            return
-        needed = max((o + n for o, n in zip(last.dataoffsets, last.databytecounts, strict=False)), default=0)
+        if last is not None:
+            ends = [start + n for start, n in zip(last.dataoffsets, last.databytecounts, strict=False)]
+            needed = max([needed, *ends])
     if size < needed:
         raise UserError(
-            f"{path} is truncated: its header promises {needed:,} bytes, the file has {size:,}. Copy it "
-            "again."
+            f"{path} is truncated: its header promises {needed:,} bytes, the file has {size:,}. Copy it again."
         )
+
+
+def _next_page(file: tifffile.TiffFile) -> int:
+    """The offset that the last readable page gives for the next one."""
+    place = file.pages.next_page_offset
+    if place is None:
+        return 0
+    file.filehandle.seek(place)
+    raw = file.filehandle.read(file.tiff.offsetsize)
+    if len(raw) < file.tiff.offsetsize:
+        return place + file.tiff.offsetsize
+    return int(struct.unpack(file.tiff.offsetformat, raw)[0])
 
 
 def _voxel_size(file: tifffile.TiffFile) -> VoxelSize | None:

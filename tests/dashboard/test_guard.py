@@ -69,10 +69,15 @@ def test_foreign_origins_are_refused_even_with_the_cookie(known: TestClient) -> 
 
 
 def test_the_websocket_has_the_same_guard(known: TestClient) -> None:
-    with known.websocket_connect("/stream", headers={"origin": "http://localhost:8501", "host": "localhost:8501"}) as stream:
+    with known.websocket_connect(
+        "/stream", headers={"origin": "http://localhost:8501", "host": "localhost:8501"}
+    ) as stream:
         assert stream.receive_text() == "inside"
     for headers in ({"origin": "http://evil.example"}, {"host": "evil.example"}, {"cookie": "none=1"}):
-        with pytest.raises(WebSocketDisconnect) as closed, known.websocket_connect("/stream", headers={"host": "localhost:8501", **headers}):
+        with (
+            pytest.raises(WebSocketDisconnect) as closed,
+            known.websocket_connect("/stream", headers={"host": "localhost:8501", **headers}),
+        ):
             pass
         assert closed.value.code == 1008
 

@@ -19,6 +19,13 @@ export function contrastOfSlice(entry, part = 0.005) {
   return [low, high].map((byte) => layer.low + (byte / 255) * (layer.high - layer.low));
 }
 
+/** Four bins in one: whole densities fall unevenly into narrow bins, and the picture is small. */
+function grouped(histogram, by = 4) {
+  const counts = [];
+  for (let i = 0; i < histogram.length; i += by) counts.push(histogram.slice(i, i + by).reduce((sum, n) => sum + n, 0));
+  return counts;
+}
+
 export class ContrastControl {
   constructor(viewer) {
     this.viewer = viewer;
@@ -82,13 +89,14 @@ export class ContrastControl {
     const ctx = this.canvas.getContext("2d");
     ctx.scale(ratio, ratio);
     const [from, to] = layer.range;
-    const most = Math.max(...layer.histogram, 1);
+    const counts = grouped(layer.histogram);
+    const most = Math.max(...counts, 1);
     const position = (density) => ((density - layer.low) / (layer.high - layer.low)) * WIDTH;
-    const bin = (to - from) / layer.histogram.length;
+    const bin = (to - from) / counts.length;
     const [low, high] = this.parts();
     ctx.fillStyle = colours.muted;
     ctx.globalAlpha = 0.55;
-    layer.histogram.forEach((count, i) => {
+    counts.forEach((count, i) => {
       const height = Math.sqrt(count / most) * (HEIGHT - 2);
       const left = position(from + i * bin);
       ctx.fillRect(left, HEIGHT - height, position(from + (i + 1) * bin) - left + 0.3, height);

@@ -9,6 +9,7 @@ export function mount(slot, data, sendOutbox) {
   if (viewer.root.parentNode !== slot) slot.replaceChildren(viewer.root);
   viewer.outbox.connect(data.owner, data.acknowledged, sendOutbox);
   viewer.apply(data);
+  viewer.place.changed(); // another page has another address
   const resized = () => viewer.fitHeight();
   window.addEventListener("resize", resized);
   const watch = new ResizeObserver(resized);

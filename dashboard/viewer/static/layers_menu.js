@@ -36,7 +36,7 @@ export class LayersMenu {
     invert.className = "check";
     const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: viewer.inverted });
     box.addEventListener("change", () => viewer.invert());
-    invert.append(box, "white on black inverted");
+    invert.append(box, "black ↔ white");
     row.append(head, invert);
     return row;
   }

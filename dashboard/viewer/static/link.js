@@ -1,5 +1,6 @@
 // How fast the way to the server is: learned from every slice that arrives, used to choose raw bytes or JPEG.
 
+const SMALLEST = 60000; // bytes
 const FIRST_RATIO = 0.55; // JPEG bytes per pixel of a noisy slice, until one was seen
 const DECODE_MS_PER_MEGAPIXEL = 18; // JPEG decoding in the browser and encoding on the server
 
@@ -9,18 +10,26 @@ export class Link {
     this.bandwidth = 200e3; // bytes per ms
     this.ratio = FIRST_RATIO;
     this.seen = 0;
+    this.flights = () => 1;
+    // The browser's own measurement: exact even while this page is busy drawing.
+    new PerformanceObserver((list) => list.getEntries().forEach((entry) => this.learn(entry))).observe({ type: "resource" });
   }
 
-  /** Record one answer: headers after `wait` ms, `bytes` in `transfer` ms, with `flights` requests under way. */
-  learn({ wait, transfer, bytes, flights, pixels, encoding }) {
-    const weight = this.seen++ < 3 ? 0.6 : 0.25;
-    const blend = (old, now) => old + weight * (now - old);
-    this.latency = blend(this.latency, wait);
-    if (encoding === "jpeg") this.ratio = blend(this.ratio, bytes / pixels);
-    if (bytes > 20000) {
-      const now = (bytes * Math.max(1, flights)) / Math.max(transfer, 0.5);
-      this.bandwidth = Math.exp(blend(Math.log(this.bandwidth), Math.log(now)));
-    }
+  learn(entry) {
+    // Small answers, and those from the browser's own memory (no transfer), say little about the way.
+    if (!entry.name.includes("/viewer/slice?") || !entry.responseEnd || entry.transferSize < SMALLEST) return;
+    const wait = entry.responseStart - entry.requestStart;
+    const transfer = Math.max(entry.responseEnd - entry.responseStart, 0.3);
+    this.latency += 0.25 * (wait - this.latency);
+    const now = (entry.encodedBodySize * Math.max(1, this.flights())) / transfer;
+    // Other traffic can only make the way look slower than it is: upwards fast, downwards slowly after the first few.
+    const weight = now > this.bandwidth ? 0.5 : this.seen++ < 3 ? 0.6 : 0.15;
+    this.bandwidth = Math.exp(Math.log(this.bandwidth) + weight * Math.log(now / this.bandwidth));
+  }
+
+  /** The bytes that a JPEG of so many pixels took. */
+  learnRatio(bytes, pixels) {
+    this.ratio += 0.25 * (bytes / pixels - this.ratio);
   }
 
   /** Expected ms until a slice of `pixels` bytes is there, in the given encoding. */

@@ -15,6 +15,7 @@ export class SliceStore {
     this.onArrival = onArrival;
     this.onProblem = onProblem;
     this.link = new Link();
+    this.link.flights = () => this.flights.size;
     this.kept = new Map(); // address → entry, least recently used first
     this.bytes = 0;
     this.flights = new Map(); // address → {controller, wish}
@@ -118,20 +119,10 @@ export class SliceStore {
     const encoding = layer.kind === "labels" ? "labels" : this.link.encoding(wish.pixels);
     const query = new URLSearchParams({ key: layer.key, axis, index, slab, step, v: layer.version });
     if (encoding === "jpeg") query.set("enc", "jpeg");
-    const begun = performance.now();
     const response = await ask(`/viewer/slice?${query}`, { signal });
-    const headers = performance.now();
     const shape = response.headers.get("X-Shape").split(",").map(Number);
     const buffer = await response.arrayBuffer();
-    const done = performance.now();
-    const pixels = shape[0] * shape[1];
-    if (layer.kind !== "labels") {
-      const transfer = done - headers;
-      // An answer from the browser's own cache says nothing about the way to the server.
-      if (done - begun > 2) {
-        this.link.learn({ wait: headers - begun, transfer, bytes: buffer.byteLength, flights: this.flights.size, pixels, encoding });
-      }
-    }
+    if (encoding === "jpeg") this.link.learnRatio(buffer.byteLength, shape[0] * shape[1]);
     let data;
     if (encoding === "jpeg") {
       data = await decodeJpeg(buffer, shape);

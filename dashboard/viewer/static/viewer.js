@@ -283,6 +283,7 @@ export class Viewer {
   }
 
   positionChanged() {
+    if (this.cursor) this.cursor.voxel = this.cursor.pane.voxelAt(this.cursor.at.x, this.cursor.at.y);
     this.toolbar.update();
     this.status.update();
     this.redraw();
@@ -293,8 +294,6 @@ export class Viewer {
     this.stride = Math.abs(by);
     this.eventTime = eventTime;
     this.moveTo({ [axis]: this.position[axis] + by });
-    if (this.cursor?.voxel) this.cursor.voxel[this.cursor.pane.axis] = this.cursor.pane.index;
-    this.status.update();
   }
 
   zoomBy(factor, pane = this.panes[this.activeAxis], at = null) {
@@ -343,7 +342,7 @@ export class Viewer {
   }
 
   pointAt(pane, at) {
-    this.cursor = pane && this.lengths ? { pane, voxel: pane.voxelAt(at.x, at.y) } : null;
+    this.cursor = pane && this.lengths ? { pane, at, voxel: pane.voxelAt(at.x, at.y) } : null;
     this.status.update();
   }
 
@@ -494,7 +493,7 @@ export class Viewer {
   }
 
   escape() {
-    if (this.toolbar.close()) return;
+    if (this.toolbar.close()) return this.root.focus({ preventScroll: true });
     this.selected = null;
     this.redraw();
   }

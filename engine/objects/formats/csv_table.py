@@ -62,16 +62,12 @@ def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectT
         text = rows[name].str.strip()
         numbers = pd.to_numeric(text.where(~text.str.lower().isin(["", "nan"])), errors="coerce")
         if name in (*NUMBER_COLUMNS, "id"):
-            rows[name] = numbers.where(
-                numbers.notna(), text.where(text.str.lower() != "nan").replace("", None)
-            )
+            rows[name] = numbers.where(numbers.notna(), text.where(text.str.lower() != "nan").replace("", None))
         elif not (numbers.isna() & (text != "")).any():
             rows[name] = numbers
     if "tomogram" not in rows:
         if len(tomograms) != 1:
-            raise UserError(
-                f"{path} does not say which tomogram its objects are in: choose the tomogram first."
-            )
+            raise UserError(f"{path} does not say which tomogram its objects are in: choose the tomogram first.")
         rows["tomogram"] = next(iter(tomograms))
     if "class" not in rows:
         rows["class"] = "particle"

@@ -17,9 +17,7 @@ from engine.atomic import write_text
 from engine.errors import UserError, explain_os_errors
 from engine.objects.table import COORDINATES, ObjectTable, TomogramGeometry
 
-CONVENTIONS = (
-    "Whole voxels of the tomogram, 0-based, fractions cut off; positions only, one tomogram per file."
-)
+CONVENTIONS = "Whole voxels of the tomogram, 0-based, fractions cut off; positions only, one tomogram per file."
 CENTROIDS = "Predicted_Particle_Centroid_Coordinates"
 METADATA = "metadata"
 
@@ -64,9 +62,7 @@ def write(table: ObjectTable, path: str | Path, metadata: Mapping[str, Any] | No
             described["voxel_size"] = [float(n) for n in geometry.voxel_size]
     described.update({key: _plain(value) for key, value in (metadata or {}).items()})
     points = [{"x": int(x), "y": int(y), "z": int(z)} for x, y, z in centres]
-    text = yaml.dump(
-        {CENTROIDS: points, METADATA: described}, Dumper=_Dumper, sort_keys=False, allow_unicode=True
-    )
+    text = yaml.dump({CENTROIDS: points, METADATA: described}, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     write_text(Path(path), text)
 
 

@@ -127,9 +127,7 @@ def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectT
             "add that tomogram to the project, or rename it to match."
         )
     sizes = np.array([tomograms[name].shape for name in names], dtype=np.float64).reshape(-1, 3)[:, ::-1]
-    voxels = np.array([tomograms[name].voxel_size for name in names], dtype=np.float64).reshape(-1, 3)[
-        :, ::-1
-    ]
+    voxels = np.array([tomograms[name].voxel_size for name in names], dtype=np.float64).reshape(-1, 3)[:, ::-1]
     angstrom = _numbers(path, particles, CENTRED)
     angles = np.full((len(particles), 3), np.nan)
     if set(PARTICLE_ANGLES) <= set(particles):
@@ -175,9 +173,7 @@ def read_tomograms(path: str | Path) -> dict[str, TomogramGeometry]:
 
 def _distinct_voxel_sizes(table: ObjectTable) -> list[tuple[float, float, float]]:
     used = set(table.rows["tomogram"]) or set(table.tomograms)
-    return list(
-        dict.fromkeys(geometry.voxel_size for name, geometry in table.tomograms.items() if name in used)
-    )
+    return list(dict.fromkeys(geometry.voxel_size for name, geometry in table.tomograms.items() if name in used))
 
 
 def _optics(table: ObjectTable, pixel_size: float | None) -> pd.DataFrame:
@@ -194,9 +190,7 @@ def _optics(table: ObjectTable, pixel_size: float | None) -> pd.DataFrame:
 def _refuse_bad_names(names: list[str]) -> None:
     for name in names:
         if not name or any(c in "\"'" or not c.isprintable() for c in name) or name[0] in "#_;":
-            raise UserError(
-                f"The name {name!r} cannot be written to a STAR file: rename it (no quotes, not empty)."
-            )
+            raise UserError(f"The name {name!r} cannot be written to a STAR file: rename it (no quotes, not empty).")
 
 
 def _block(path: str | Path, name: str) -> pd.DataFrame:

@@ -76,7 +76,9 @@ def test_json_is_one_object_and_nothing_else(project: Project, tmp_path: Path) -
         ("tomograms: [ts]\nneighbourhood_size: 31\n", "less than or equal to 15"),
     ],
 )
-def test_what_the_user_can_mend_is_status_2_and_one_sentence(project: Project, tmp_path: Path, text: str, sentence: str) -> None:
+def test_what_the_user_can_mend_is_status_2_and_one_sentence(
+    project: Project, tmp_path: Path, text: str, sentence: str
+) -> None:
     file = tmp_path / "params.yaml"
     file.write_text(text)
     status, out, err = engine("run", "unsupervised", file, "-p", project.root, "--json")

@@ -162,7 +162,9 @@ def test_a_deleted_project_ends_its_job_and_comes_not_back(project: Project, tmp
 def test_states_of_folders_that_no_process_stands_behind(project: Project) -> None:
     job = wait(launch(project, "unsupervised", {"tomograms": ["small"]}), "done")
     status = json.loads((job.folder / "status.json").read_text())
-    (job.folder / "status.json").write_text(json.dumps({**status, "state": "running", "process": {**status["process"], "started": 1.0}}))
+    (job.folder / "status.json").write_text(
+        json.dumps({**status, "state": "running", "process": {**status["process"], "started": 1.0}})
+    )
     assert read_job(job.folder).state == "lost"  # same pid, other process
     (job.folder / "cancel.json").write_text("{}")
     assert read_job(job.folder).state == "cancelled"
@@ -174,7 +176,9 @@ def test_states_of_folders_that_no_process_stands_behind(project: Project) -> No
 def small_disk(tmp_path: Path) -> Path:
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = os.getuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], capture_output=True)
+    mounted = os.getuid() == 0 and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], capture_output=True
+    )
     if not mounted or mounted.returncode:
         pytest.skip("needs the right to mount a small tmpfs")
     yield place

@@ -82,7 +82,9 @@ def test_unreadable_files_are_listed_with_their_reason(project: Project, tomogra
     problems = {t.name: t.problem for t in project.tomograms()}
     assert problems["ts_01"] is None
     assert "empty" in str(problems["empty"])
-    assert str(len(whole)) in str(problems["short"]).replace(",", "").replace(" ", "") or "truncated" in str(problems["short"])
+    assert str(len(whole)) in str(problems["short"]).replace(",", "").replace(" ", "") or "truncated" in str(
+        problems["short"]
+    )
 
 
 def test_voxel_size_by_hand_and_back(project: Project, tomograms: Path) -> None:

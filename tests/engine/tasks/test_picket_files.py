@@ -50,7 +50,10 @@ def s2(folder: Path, **changes: object) -> Path:
         "dataset_name": "set",
         "output_dir": str(folder / "results"),
         "inputs": [
-            {"segmentation": str(folder / "results/set/segmentation_0_intensities_kmeans.h5"), "particle_cluster_id": 1}
+            {
+                "segmentation": str(folder / "results/set/segmentation_0_intensities_kmeans.h5"),
+                "particle_cluster_id": 1,
+            }
         ],
         "particle_extraction_params": [
             {"mode": "connected_component_labeling"},
@@ -82,11 +85,20 @@ def test_both_steps_from_their_files(folder: Path) -> None:
 
     picket_s2.run_file(s2(folder), job)
     centroids = folder / "results/set/predicted_particles"
-    picked = yaml.safe_load((centroids / "predicted_centroids_0_intensities_kmeans_watershed_segmentation.yaml").read_text())
+    picked = yaml.safe_load(
+        (centroids / "predicted_centroids_0_intensities_kmeans_watershed_segmentation.yaml").read_text()
+    )
     coordinates = picked["Predicted_Particle_Centroid_Coordinates"]
     assert coordinates == [{"x": 9, "y": 8, "z": 7}, {"x": 28, "y": 20, "z": 15}]
-    assert picked["metadata"]["pex_min_distance"] == 3 and picked["metadata"]["tomogram_shape"] == [24, 32, 40]
-    instance_file = folder / "results/set/instance_segmentations/instance_segmentation_0_intensities_kmeans_connected_component_labeling.h5"
+    assert picked["metadata"]["pex_min_distance"] == 3 and picked["metadata"]["tomogram_shape"] == [
+        24,
+        32,
+        40,
+    ]
+    instance_file = (
+        folder
+        / "results/set/instance_segmentations/instance_segmentation_0_intensities_kmeans_connected_component_labeling.h5"
+    )
     with h5py.File(instance_file) as handle:
         assert handle["segmentations/instance_segmentation"].shape == (24, 32, 40)
         assert handle["segmentations"].attrs["pex_mode"] == "connected_component_labeling"

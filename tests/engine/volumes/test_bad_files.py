@@ -123,17 +123,21 @@ def test_bad_hdf5(tmp_path: Path) -> None:
 
 def test_bad_tiff(tmp_path: Path) -> None:
     path = tmp_path / "bad.tif"
-    tifffile.imwrite(path, np.zeros((4, 40, 50), np.float32))
+    tifffile.imwrite(path, np.zeros((4, 40, 50), np.float32), photometric="minisblack")
     raw = path.read_bytes()
-    path.write_bytes(raw[:-100])
-    refused(path, "truncated", f"{len(raw):,}", f"{len(raw) - 100:,}")
+    for missing in (100, len(raw) // 2):
+        path.write_bytes(raw[:-missing])
+        refused(path, "truncated", f"{len(raw) - missing:,}")
+    tifffile.imwrite(path, np.zeros((4, 40, 50), np.float32), photometric="minisblack", compression="zlib")
+    path.write_bytes(path.read_bytes()[:-100])
+    refused(path, "truncated")
     path.write_bytes(raw[:6])
     refused(path, "damaged")
     tifffile.imwrite(path, np.zeros((20, 30, 3), np.uint8), photometric="rgb")
     refused(path, "colour")
-    tifffile.imwrite(path, np.zeros((2, 3, 20, 30), np.uint8))
+    tifffile.imwrite(path, np.zeros((2, 3, 20, 30), np.uint8), photometric="minisblack")
     refused(path, "(2, 3, 20, 30)")
-    tifffile.imwrite(path, np.zeros((2, 20, 30), np.complex64))
+    tifffile.imwrite(path, np.zeros((2, 20, 30), np.complex64), photometric="minisblack")
     refused(path, "complex")
 
 

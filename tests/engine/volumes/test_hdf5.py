@@ -49,9 +49,7 @@ def test_eman2(tmp_path: Path, wrap) -> None:
 @pytest.mark.parametrize(
     ("options", "mapped"), [({}, True), ({"chunks": (1, 2, 5)}, False), ({"compression": "gzip"}, False)]
 )
-def test_the_only_volume_mapped_where_it_lies_in_one_piece(
-    tmp_path: Path, options: dict, mapped: bool
-) -> None:
+def test_the_only_volume_mapped_where_it_lies_in_one_piece(tmp_path: Path, options: dict, mapped: bool) -> None:
     path = tmp_path / "t.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("deep/inside", data=DATA.astype(">f4"), **options)

@@ -184,4 +184,4 @@ def test_real_files(data_folder: Path) -> None:
         assert (rec.read().min(), rec.read().max()) == (141, 163)
     with open_volume(real / "colabseg_labels.mrc.gz") as labels:
         assert labels.shape == (225, 464, 464) and labels.voxel_size == (10.0, 10.0, 10.0)
-        assert sorted(np.unique(labels[100])) == [0, 1, 2]
+        assert sorted(np.unique(labels[100])) == [0, 1, 2, 3]

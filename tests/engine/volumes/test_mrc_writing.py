@@ -67,9 +67,7 @@ def test_other_programs_find_a_valid_file(tmp_path: Path) -> None:
         ("float64", 0, 1, "float32"),
     ],
 )
-def test_types_are_narrowed_without_loss(
-    tmp_path: Path, dtype: str, low: int, high: int, stored: str
-) -> None:
+def test_types_are_narrowed_without_loss(tmp_path: Path, dtype: str, low: int, high: int, stored: str) -> None:
     assert mrc_dtype(dtype, low, high) == np.dtype(stored)
     data = np.array([[[low, high]]], dtype=dtype)
     write_mrc(tmp_path / "t.mrc", data, (1, 1, 1))

@@ -19,9 +19,7 @@ def make(path: Path, version: str, names: str = "zyx", unit: str = "angstrom", s
         data = DATA[::step, ::step, ::step].reshape((1,) * leading + DATA[::step, ::step, ::step].shape)
         group.create_array(level, data=data, chunks=(1,) * leading + (4, 4, 4))
     kinds = {"t": "time", "c": "channel"}
-    axes = [
-        {"name": n, "type": kinds.get(n, "space"), **({} if n in kinds else {"unit": unit})} for n in names
-    ]
+    axes = [{"name": n, "type": kinds.get(n, "space"), **({} if n in kinds else {"unit": unit})} for n in names]
     levels = [
         {
             "path": level,

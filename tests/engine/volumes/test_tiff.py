@@ -44,9 +44,7 @@ def test_ome_voxel_size(tmp_path: Path) -> None:
 def test_single_image_and_leading_axes(tmp_path: Path, compression: str | None) -> None:
     for shape in ((20, 30), (1, 1, 4, 20, 30)):
         data = DATA.ravel()[: int(np.prod(shape))].reshape(shape)
-        tifffile.imwrite(
-            tmp_path / "t.tif", data, compression=compression, metadata=None, photometric="minisblack"
-        )
+        tifffile.imwrite(tmp_path / "t.tif", data, compression=compression, metadata=None, photometric="minisblack")
         with open_volume(tmp_path / "t.tif") as volume:
             assert volume.shape == (1, 20, 30) if len(shape) == 2 else (4, 20, 30)
             np.testing.assert_array_equal(volume.read(), data.reshape(volume.shape))
