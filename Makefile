@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 run: setup ; @$(PY) -m dashboard.app --port $(PORT) $(if $(PROJECT),--project "$(PROJECT)")
 test: setup-dev ; @sh .ci/browser.sh && $(PY) -m pytest $(TESTS)
 lint: setup-dev ; $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
-bench: setup-dev ; @set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script; done
+bench: setup-dev ; @set -e; export PYTHONPATH=.; for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script; done
 demo: setup ; @$(PY) -m engine demo demo
 
 # Stamps make a second start immediate: pip runs only when a requirements file changed.

@@ -2,7 +2,7 @@
 
 Makes a 500 × 1440 × 1024 float32 MRC, serves it with the real server, scrubs 60 slices with wheel events in headless
 Chromium, on this machine and through a proxy of 30 ms round trip and 50 Mbit/s, and compares with a plotly heatmap of
-the same slice in the same browser. Prints one line per claim.
+the same slice in the same browser (data in the page already, so that only drawing counts). Prints one line per claim.
 """
 
 import argparse
@@ -21,9 +21,14 @@ from pathlib import Path
 
 import mrcfile
 import numpy as np
+import plotly
 import plotly.graph_objects as go
 from playwright.sync_api import Page, sync_playwright
 from scipy.ndimage import gaussian_filter
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from engine.project import Project
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHAPE = (500, 1440, 1024)
@@ -80,26 +85,28 @@ class SlowLink:
         wire: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=64)
 
         async def deliver() -> None:
-            while True:
+            piece = b"begin"
+            while piece:
                 due, piece = await wire.get()
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
-                if not piece:
-                    sink.close()
-                    return
                 sink.write(piece)
                 await sink.drain()
+            sink.close()
 
         delivering = asyncio.create_task(deliver())
-        while True:
-            piece = await source.read(16384)
-            now = time.monotonic()
-            self.free_at[way] = max(self.free_at[way], now) + len(piece) / BYTES_PER_S
-            await wire.put((self.free_at[way] + ROUND_TRIP_S / 2, piece))
-            if not piece:
-                break
-            # Hold the sender back as a full wire would, so that given-up requests leave little behind.
-            await asyncio.sleep(max(0.0, self.free_at[way] - now - 0.02))
-        await delivering
+        piece = b"begin"
+        try:
+            while piece and not delivering.done():
+                piece = await source.read(16384)
+                now = time.monotonic()
+                self.free_at[way] = max(self.free_at[way], now) + len(piece) / BYTES_PER_S
+                await wire.put((self.free_at[way] + ROUND_TRIP_S / 2, piece))
+                # Hold the sender back as a full wire would, so that given-up requests leave little behind.
+                await asyncio.sleep(max(0.0, self.free_at[way] - now - 0.02))
+            await delivering
+        finally:
+            delivering.cancel()
+            sink.close()
 
 
 def scrub(page: Page) -> tuple[list[float], float]:
@@ -107,9 +114,13 @@ def scrub(page: Page) -> tuple[list[float], float]:
     page.evaluate(
         """() => { const viewer = globalThis.__tomodeckViewer; globalThis.paints = [];
         const painted = viewer.painted.bind(viewer);
-        viewer.painted = (pane) => { painted(pane); if (pane.axis === "z") globalThis.paints.push({...viewer.lastPaint}); };
+        viewer.painted = (pane) => {
+            painted(pane);
+            if (pane.axis === "z") globalThis.paints.push({...viewer.lastPaint});
+        };
         globalThis.wheels = [];
-        viewer.root.addEventListener("wheel", (e) => globalThis.wheels.push([viewer.position.z, e.timeStamp]), true); }"""
+        const note = (event) => globalThis.wheels.push([viewer.position.z, event.timeStamp]);
+        viewer.root.addEventListener("wheel", note, true); }"""
     )
     box = page.locator(".pane[data-axis=z] canvas").bounding_box()
     assert box is not None
@@ -134,17 +145,15 @@ def scrub(page: Page) -> tuple[list[float], float]:
 
 def heatmap(page: Page, plane: np.ndarray) -> float:
     """Ms to draw the slice as a plotly heatmap: the data are in the page already, so transfer is not even counted."""
-    page.goto("about:blank")
-    import plotly
-
-    page.add_script_tag(path=str(Path(plotly.__file__).parent / "package_data" / "plotly.min.js"))
     page.set_content("<div id=plot style='width:900px;height:800px'></div>")
     page.add_script_tag(path=str(Path(plotly.__file__).parent / "package_data" / "plotly.min.js"))
     figure = json.loads(go.Figure(go.Heatmap(z=plane.round(3).tolist(), colorscale="gray")).to_json())
     times = [
         page.evaluate(
-            """async (figure) => { const begun = performance.now(); await Plotly.newPlot("plot", figure.data, figure.layout);
-            await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); return performance.now() - begun; }""",
+            """async (figure) => { const begun = performance.now();
+            await Plotly.newPlot("plot", figure.data, figure.layout);
+            await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+            return performance.now() - begun; }""",
             figure,
         )
         for _ in range(3)
@@ -160,15 +169,14 @@ def open_viewer(page: Page, port: int) -> None:
 
 def measure(folder: Path) -> None:
     """Run everything and print the claims."""
-    (folder / "tomograms").mkdir()
-    make_tomogram(folder / "tomograms" / "large.mrc")
-    from engine.project import Project
-
-    Project.create(folder / "project").add_source(str(folder / "tomograms"))
+    (folder / "tomograms").mkdir(exist_ok=True)
+    if not (folder / "tomograms" / "large.mrc").exists():
+        make_tomogram(folder / "tomograms" / "large.mrc")
+        Project.create(folder / "project").add_source(str(folder / "tomograms"))
     port = _free_port()
     command = [sys.executable, "-m", "dashboard.app", "--port", str(port), "--project", str(folder / "project")]
-    begun = time.perf_counter()
-    server = subprocess.Popen([*command, "--no-token"], cwd=REPOSITORY, stdout=subprocess.DEVNULL)
+    log = (folder / "server.log").open("w")
+    server: subprocess.Popen[bytes] | None = None
     try:
         with sync_playwright() as playwright:
 
@@ -185,6 +193,9 @@ def measure(folder: Path) -> None:
             slow: list[float] = []
 
             def on_this_machine(page: Page) -> None:
+                nonlocal server
+                begun = time.perf_counter()
+                server = subprocess.Popen([*command, "--no-token"], cwd=REPOSITORY, stdout=log, stderr=log)
                 _wait_for(port)
                 open_viewer(page, port)
                 print(f"server start to first slice on the screen: {time.perf_counter() - begun:.1f} s")
@@ -211,8 +222,10 @@ def measure(folder: Path) -> None:
             browse(over_a_slow_link)
             browse(with_plotly)
     finally:
-        server.terminate()
-        server.wait(15)
+        if server is not None:
+            server.terminate()
+            server.wait(15)
+        log.close()
 
 
 def _report(where: str, waits: list[float], full: float) -> None:
@@ -241,9 +254,11 @@ def _wait_for(port: int) -> None:
 
 
 def main() -> int:
-    """Measure in a temporary folder (3 GB), or in one that is named and kept."""
+    """Measure in a temporary folder, or in one that is named and kept."""
     parser = argparse.ArgumentParser(description="Time the slice viewer on a large tomogram.")
-    parser.add_argument("--folder", type=Path, help="an empty folder on a disk with 3 GB free; default: temporary")
+    parser.add_argument(
+        "--folder", type=Path, help="a folder with 3 GB free, kept for the next run; default: temporary"
+    )
     folder = parser.parse_args().folder
     if folder is not None:
         measure(folder)

@@ -6,7 +6,7 @@ renamed. A reader sees the old file or the new one, never half of one; a full di
 
 import fcntl
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,15 +24,13 @@ def replacing(path: Path) -> Iterator[Path]:
         The folder is missing, read-only or full.
     """
     path = Path(path)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     with explain_os_errors(path, "write"):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-    temporary = Path(name)
+        # Unlike tempfile's, the file has the permissions that any new file of this person has.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         with explain_os_errors(path, "write"):
             yield temporary
-            # mkstemp makes files that only their owner can read; results are for the group, as open() would give.
-            os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -55,9 +53,3 @@ def locked(path: Path) -> Iterator[None]:
         with path.open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
+from engine.errors import UserError
 from engine.volumes import Statistics
 
 WIDENING = 0.25
@@ -42,7 +43,7 @@ def label_dtype(minimum: int, maximum: int) -> np.dtype:
         limits = np.iinfo(dtype)
         if limits.min <= minimum and maximum <= limits.max:
             return np.dtype(dtype)
-    raise ValueError(f"labels from {minimum} to {maximum} do not fit 32 bits")
+    raise UserError(f"Labels from {minimum} to {maximum} do not fit 32 bits: renumber them.")
 
 
 def encode_labels(slice_: np.ndarray) -> tuple[bytes, str]:

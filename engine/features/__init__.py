@@ -1,7 +1,7 @@
 """Unsupervised voxel segmentation after PickET's first step (S1): neighbourhoods → features → two clusters.
 
-`segment` is the whole step on an array; `blur` and `normalise` are what is done to a tomogram before it. What turns the
-label map into objects lives in `engine.instances`.
+`segment` is the whole step on an array; `blur` and `normalise` are what is done to a tomogram before it. What
+turns the label map into objects lives in `engine.instances`.
 """
 
 from engine.features.clustering import METHODS

@@ -1,6 +1,7 @@
 """How neighbourhoods are parted in two clusters: the clustering methods of S1, by name.
 
-A method gets neighbourhoods that are not written out and gives a decision that can label any of them, in slabs.
+A method gets neighbourhoods that are not written out and gives a decision that can label any of them, in
+slabs.
 """
 
 from collections.abc import Callable

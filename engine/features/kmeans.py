@@ -1,12 +1,14 @@
 """k-means with two clusters of neighbourhoods, in the exact form that writes none of them out.
 
 With c₀, c₁ the two centres, x is nearer to c₁ when w·x + β > 0 for w = c₁ − c₀ and β = −½(|c₁|² − |c₀|²): one
-correlation of the volume with an N³ kernel. The next centres are the clusters' mean neighbourhoods: N³ shifted masked sums,
-of which only the change since the last iteration is computed. Seeds, tolerance, stopping rule and tie (the first centre wins) are
-scikit-learn's, so labels and iterations are those of `KMeans(n_clusters=2, random_state=seed)` on all neighbourhoods.
+correlation of the volume with an N³ kernel. The next centres are the clusters' mean neighbourhoods: N³
+shifted masked sums, of which only the change since the last iteration is computed. Seeds, tolerance, stopping
+rule and tie (the first centre wins) are scikit-learn's, so labels and iterations are those of
+`KMeans(n_clusters=2, random_state=seed)` on all neighbourhoods.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -77,15 +79,11 @@ def fit_kmeans(
     iteration = 0
     for iteration in range(1, MAX_ITERATIONS + 1):
         changed = 0
-        for start, stop in boxes.slabs():
-            nearer = _nearer_to_second(boxes, start, stop, centres)
-            if included is not None:
-                nearer &= included[start:stop]
-            change = nearer.to(torch.int8) - second[start:stop].to(torch.int8)
-            changed += int(torch.count_nonzero(change))
-            second_count += int(change.sum())
-            second_sum += boxes.weighted_sum(start, stop, change)
-            second[start:stop] = nearer
+        assign = partial(_assign, boxes, included, second, centres)
+        for moved, gained, gained_sum in boxes.each_slab(assign):
+            changed += moved
+            second_count += gained
+            second_sum += gained_sum
         old = centres
         centres = torch.stack([(total - second_sum) / (count - second_count), second_sum / second_count])
         share = 100 * changed / count
@@ -93,6 +91,28 @@ def fit_kmeans(
         if changed == 0 or float((centres - old).square().sum()) <= tolerance:
             break
     return LinearDecision((centres + boxes.centre).cpu().numpy(), iteration)
+
+
+def _assign(
+    boxes: Neighbourhoods,
+    included: torch.Tensor | None,
+    second: torch.Tensor,
+    centres: torch.Tensor,
+    start: int,
+    stop: int,
+) -> tuple[int, int, torch.Tensor]:
+    """Bring `second` (which neighbourhoods are nearer to the second centre) up to date for some planes.
+
+    Returns
+    -------
+    How many changed cluster, by how many the second cluster grew, and what its sum of neighbourhoods gained.
+    """
+    nearer = _nearer_to_second(boxes, start, stop, centres)
+    if included is not None:
+        nearer &= included[start:stop]
+    change = nearer.to(torch.int8) - second[start:stop].to(torch.int8)
+    second[start:stop] = nearer
+    return int(torch.count_nonzero(change)), int(change.sum()), boxes.weighted_sum(start, stop, change)
 
 
 def _nearer_to_second(boxes: Neighbourhoods, start: int, stop: int, centres: torch.Tensor) -> torch.Tensor:
@@ -103,12 +123,17 @@ def _nearer_to_second(boxes: Neighbourhoods, start: int, stop: int, centres: tor
 
 def _whole(boxes: Neighbourhoods, included: torch.Tensor | None) -> tuple[int, torch.Tensor]:
     """Number and sum of the fitted neighbourhoods."""
-    count, total = 0, torch.zeros(boxes.n_values, dtype=FLOAT, device=boxes.volume.device)
-    for start, stop in boxes.slabs():
+
+    def of_slab(start: int, stop: int) -> tuple[int, torch.Tensor]:
         if included is None:
-            weights = torch.ones((stop - start, *boxes.shape[1:]), dtype=torch.int8, device=total.device)
+            shape = (stop - start, *boxes.shape[1:])
+            weights = torch.ones(shape, dtype=torch.int8, device=boxes.volume.device)
         else:
             weights = included[start:stop].to(torch.int8)
-        count += int(weights.sum())
-        total += boxes.weighted_sum(start, stop, weights)
+        return int(weights.sum()), boxes.weighted_sum(start, stop, weights)
+
+    count, total = 0, torch.zeros(boxes.n_values, dtype=FLOAT, device=boxes.volume.device)
+    for n, slab_sum in boxes.each_slab(of_slab):
+        count += n
+        total += slab_sum
     return count, total

@@ -1,7 +1,7 @@
 """What a neighbourhood is described by: the feature modes of S1, by name.
 
-The exact forms of `engine.features.kmeans` correlate the volume instead of writing neighbourhoods out; the plain definition
-is kept here, for centroids and for comparison.
+The exact forms of `engine.features.kmeans` correlate the volume instead of writing neighbourhoods out; the
+plain definition is kept here, for centroids and for comparison.
 """
 
 from collections.abc import Callable

@@ -1,15 +1,21 @@
 """All N × N × N neighbourhoods of a volume, used without ever writing them out.
 
-A neighbourhood written out costs N³ numbers per voxel; here each is only ever the argument of a correlation or of a weighted
-sum, and both are matrix products on planes of the volume itself. Everything is in float64 (a float32 correlation would
-move the few voxels that lie on the boundary between two clusters), on any torch device.
+A neighbourhood written out costs N³ numbers per voxel; here each is only ever the argument of a correlation
+or of a weighted sum, and both are matrix products on rows of the volume itself. Everything is in float64 (a
+float32 correlation would move the few voxels that lie on the boundary between two clusters), on any torch
+device.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 
 FLOAT = torch.float64
+SLAB_VOXELS = 1_000_000
+BATCH_VOXELS = 32_768
+Result = TypeVar("Result")
 
 
 class Neighbourhoods:
@@ -22,24 +28,31 @@ class Neighbourhoods:
     size
         N, in voxels; no axis of the volume is shorter.
     centre
-        What is subtracted from every value. It keeps sums of squares small and so exact; clusters do not depend on it.
+        What is subtracted from every value. It keeps sums of squares small and so exact; clusters do not
+        depend on it.
+    threads
+        How many slabs are worked on at once. Slabs and the order in which their results are added up do not
+        depend on it, so the results do not either, to the last bit.
     """
 
-    def __init__(self, volume: torch.Tensor, size: int, centre: float) -> None:
+    def __init__(self, volume: torch.Tensor, size: int, centre: float, threads: int = 1) -> None:
         self.volume = volume
         self.size = size
         self.centre = centre
+        self.threads = threads
         self.shape = tuple(n - size + 1 for n in volume.shape)
         self.count = self.shape[0] * self.shape[1] * self.shape[2]
         self.n_values = size**3
         grid = torch.meshgrid(*[torch.arange(size, device=volume.device)] * 3, indexing="ij")
         self._offsets = self._position(*grid).reshape(-1)
 
-    def slabs(self) -> Iterator[tuple[int, int]]:
-        """First and last + 1 plane of neighbourhoods of successive slabs of about a million voxels."""
-        planes = max(1, 1_000_000 // (self.shape[1] * self.shape[2]))
-        for start in range(0, self.shape[0], planes):
-            yield start, min(start + planes, self.shape[0])
+    def each_slab(self, work: Callable[[int, int], Result]) -> Iterator[Result]:
+        """Results of `work(start, stop)` for successive slabs of planes of neighbourhoods, in order."""
+        planes = max(1, min(SLAB_VOXELS // (self.shape[1] * self.shape[2]), -(-self.shape[0] // 8)))
+        starts = range(0, self.shape[0], planes)
+        # Slabs side by side need no barrier within each operation; on a busy machine those cost the most.
+        with ThreadPoolExecutor(self.threads) as pool:
+            yield from pool.map(lambda start: work(start, min(start + planes, self.shape[0])), starts)
 
     def correlate(self, start: int, stop: int, kernels: torch.Tensor) -> torch.Tensor:
         """Dot products of the neighbourhoods of some planes with kernels.
@@ -81,70 +94,89 @@ class Neighbourhoods:
         chosen = torch.nonzero(weights.reshape(-1)).reshape(-1)
         # Reading a neighbourhood alone costs about 40 times its share of the matrix product (measured).
         if chosen.numel() < 0.02 * weights.numel():
-            return self._gathered_sum(chosen + start * self.shape[1] * self.shape[2], weights.reshape(-1)[chosen])
+            numbers = chosen + start * self.shape[1] * self.shape[2]
+            return self._gathered_sum(numbers, weights.reshape(-1)[chosen])
         return self._product_sum(start, stop, weights)
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
         """The neighbourhoods with these numbers (raster order of the corners), written out: float64 `[n, N³]`."""
-        z, rest = indices // (self.shape[1] * self.shape[2]), indices % (self.shape[1] * self.shape[2])
+        plane = self.shape[1] * self.shape[2]
+        z, rest = indices // plane, indices % plane
         corners = self._position(z, rest // self.shape[2], rest % self.shape[2])
         return self.volume.reshape(-1)[corners[:, None] + self._offsets].to(FLOAT) - self.centre
 
     def _position(self, z: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         return (z * self.volume.shape[1] + y) * self.volume.shape[2] + x
 
-    def _blocks(self, plane: int, rows: int, squared: bool) -> torch.Tensor:
-        """One plane of the volume as overlapping blocks: float64 `[blocks, rows + N - 1, x]`, a view that copies nothing.
+    def _blocks(self, start: int, stop: int, rows: int, squared: bool = False) -> tuple[torch.Tensor, int]:
+        """What the neighbourhoods of planes [start, stop) see, as overlapping blocks of rows.
 
-        Block b holds what the neighbourhoods of rows b·rows … (b + 1)·rows − 1 see of this plane.
+        Returns
+        -------
+        blocks : Tensor
+            float64 `[(stop - start + N - 1) · per_plane, rows + N - 1, x]`, a view in which neighbours share
+            rows. Block b of a plane holds what the neighbourhoods of rows b·rows … (b + 1)·rows − 1 see of
+            it.
+        per_plane : int
+            Blocks of one plane. The last of them reach into the next plane and are of no use.
         """
-        values = self.volume[plane].to(FLOAT) - self.centre
+        per_plane = -(-self.volume.shape[1] // rows)
+        values = self.volume[start : stop + self.size - 1].to(FLOAT) - self.centre
         if squared:
-            values = values.square_()
-        missing = -self.shape[1] % rows
-        if missing:
-            values = torch.nn.functional.pad(values, (0, 0, 0, missing))
-        return values.unfold(0, rows + self.size - 1, rows).transpose(1, 2)
+            values.square_()
+        missing = per_plane * rows - self.volume.shape[1]
+        values = torch.nn.functional.pad(values, (0, 0, 0, missing)).reshape(-1, self.volume.shape[2])
+        values = torch.nn.functional.pad(values, (0, 0, 0, self.size - 1))
+        return values.unfold(0, rows + self.size - 1, rows).transpose(1, 2), per_plane
+
+    def _batches(self, planes: int) -> Iterator[tuple[int, int]]:
+        """Successive planes of a slab that are worked on in one operation, so that its results stay in the cache."""
+        step = max(1, BATCH_VOXELS // (self.shape[1] * self.shape[2]))
+        for first in range(0, planes, step):
+            yield first, min(first + step, planes)
 
     def _correlate(self, start: int, stop: int, kernels: torch.Tensor, squared: bool) -> torch.Tensor:
-        n, rows, (_, height, width) = self.size, max(4, self.size - 1), self.shape
+        n, rows, (_, height, width) = self.size, self.size - 1, self.shape
         k = kernels.shape[0]
-        # A correlation along y is a product with a band matrix; one matrix holds it for all kernels and all x offsets.
+        # A correlation along y is a product with a band matrix; one holds it for all kernels and x offsets.
         band = torch.zeros((n, k, n, rows, rows + n - 1), dtype=FLOAT, device=self.volume.device)
         for row in range(rows):
             band[:, :, :, row, row : row + n] = kernels.permute(1, 0, 3, 2)
         band = band.reshape(n, k * n * rows, rows + n - 1)
 
+        blocks, per_plane = self._blocks(start, stop, rows, squared)
         result = torch.empty((k, stop - start, height, width), dtype=FLOAT, device=self.volume.device)
-        planes: dict[int, torch.Tensor] = {}
-        for z in range(start, stop):
-            planes = self._rolled(planes, z, rows, squared)
-            total = torch.matmul(band[0], planes[z])
+        for first, last in self._batches(stop - start):
+            total = torch.matmul(band[0], blocks[first * per_plane : last * per_plane])
             for dz in range(1, n):
-                total = torch.baddbmm(total, band[dz].expand(total.shape[0], -1, -1), planes[z + dz])
-            parts = total.view(total.shape[0], k, n, rows, -1)
-            out = parts[:, :, 0, :, :width].clone()
+                seen = blocks[(first + dz) * per_plane : (last + dz) * per_plane]
+                total.baddbmm_(band[dz].expand(seen.shape[0], -1, -1), seen)
+            parts = total.view(last - first, per_plane, k, n, rows, -1)
+            out = parts[:, :, :, 0, :, :width].clone()
             for dx in range(1, n):
-                out += parts[:, :, dx, :, dx : dx + width]
-            result[:, z - start] = out.transpose(0, 1).reshape(k, -1, width)[:, :height]
+                out += parts[:, :, :, dx, :, dx : dx + width]
+            by_kernel = out.permute(2, 0, 1, 3, 4).reshape(k, last - first, per_plane * rows, width)
+            result[:, first:last] = by_kernel[:, :, :height]
         return result
 
     def _product_sum(self, start: int, stop: int, weights: torch.Tensor) -> torch.Tensor:
         n, rows, (_, height, width) = self.size, 2 * (self.size - 1), self.shape
-        blocks = -(-height // rows)
-        padded = torch.zeros((blocks * rows, width), dtype=FLOAT, device=self.volume.device)
-        spread = torch.zeros((blocks, n, rows, self.volume.shape[2]), dtype=FLOAT, device=self.volume.device)
+        blocks, per_plane = self._blocks(start, stop, rows)
         pairs = torch.zeros((n, n * rows, rows + n - 1), dtype=FLOAT, device=self.volume.device)
-        planes: dict[int, torch.Tensor] = {}
-        for z in range(start, stop):
-            planes = self._rolled(planes, z, rows, squared=False)
-            padded[:height] = weights[z - start]
+        for first, last in self._batches(stop - start):
+            planes = (last - first, per_plane * rows, width)
+            padded = torch.zeros(planes, dtype=FLOAT, device=self.volume.device)
+            padded[:, :height] = weights[first:last]
+            padded = padded.view(-1, rows, width)
+            shifted = (padded.shape[0], n, rows, self.volume.shape[2])
+            spread = torch.zeros(shifted, dtype=FLOAT, device=self.volume.device)
             for dx in range(n):
-                spread[:, dx, :, dx : dx + width] = padded.view(blocks, rows, width)
+                spread[:, dx, :, dx : dx + width] = padded
+            spread = spread.view(-1, n * rows, self.volume.shape[2])
             for dz in range(n):
-                product = torch.bmm(spread.view(blocks, n * rows, -1), planes[z + dz].transpose(1, 2))
-                pairs[dz] += product.sum(0)
-        # Every product of a weight's row with a row of the volume is there; those `dy` apart belong to offset dy.
+                seen = blocks[(first + dz) * per_plane : (last + dz) * per_plane]
+                pairs[dz] += torch.bmm(spread, seen.transpose(1, 2)).sum(0)
+        # The products of every weight's row with every row of the volume: those dy apart make up offset dy.
         by_row = pairs.view(n, n, rows, rows + n - 1)
         total = torch.zeros((n, n, n), dtype=FLOAT, device=self.volume.device)
         for row in range(rows):
@@ -156,7 +188,3 @@ class Neighbourhoods:
         for part, weight in zip(indices.split(4096), weights.split(4096), strict=True):
             total += weight.to(FLOAT) @ self.take(part)
         return total
-
-    def _rolled(self, planes: dict[int, torch.Tensor], z: int, rows: int, squared: bool) -> dict[int, torch.Tensor]:
-        """The N planes that neighbourhoods of plane z see, keeping those already made."""
-        return {p: planes[p] if p in planes else self._blocks(p, rows, squared) for p in range(z, z + self.size)}

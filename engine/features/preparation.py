@@ -1,9 +1,11 @@
 """What happens to a tomogram before its neighbourhoods are compared: blurring, and scaling to 0…1.
 
-Method: PickET S1. Integer densities are cast to float32 first, so nothing wraps or is rounded to whole numbers.
+Method: PickET S1. Integer densities are cast to float32 first, so nothing wraps or is rounded to whole
+numbers.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -40,8 +42,8 @@ def blur(volume: np.ndarray, threads: int = 1) -> np.ndarray:
     kernel /= kernel.sum()
 
     blurred = np.empty(volume.shape, np.float32)
-    # A pass along one axis leaves the slabs across another axis independent of each other. SciPy sums each line in
-    # float64 whatever the input's type, so the cast to float32 needs no copy of its own.
+    # A pass along one axis leaves the slabs across another axis independent of each other. SciPy sums each
+    # line in float64 whatever the input's type, so the cast to float32 needs no copy of its own.
     _blur_axis(volume, blurred, kernel, axis=0, across=1, threads=threads)
     _blur_axis(blurred, blurred, kernel, axis=1, across=0, threads=threads)
     _blur_axis(blurred, blurred, kernel, axis=2, across=0, threads=threads)
@@ -86,11 +88,16 @@ def scale_in_place(volume: np.ndarray) -> np.ndarray:
     return volume
 
 
-def check_densities(volume: np.ndarray) -> None:
-    """Raise a `UserError` unless `volume` is a three-dimensional array of finite real numbers."""
+def check_shape(volume: np.ndarray) -> None:
+    """Raise a `UserError` unless `volume` is a three-dimensional array with something in it."""
     if volume.ndim != 3 or 0 in volume.shape:
         shape = " × ".join(str(n) for n in volume.shape) or "a single number"
         raise UserError(f"A tomogram needs three dimensions (z, y, x), this array has the shape {shape}.")
+
+
+def check_densities(volume: np.ndarray) -> None:
+    """Raise a `UserError` unless `volume` is a three-dimensional array of finite real numbers."""
+    check_shape(volume)
     if volume.dtype.kind not in "iufb":
         raise UserError(f"Densities must be real numbers, these are of the type {volume.dtype}.")
     bad = sum(plane.size - int(np.count_nonzero(np.isfinite(plane))) for plane in volume)
@@ -106,7 +113,7 @@ def _blur_axis(
 ) -> None:
     """Blur along `axis` into `target`, in slabs cut across another axis; source and target may be the same."""
     edges = np.linspace(0, source.shape[across], 4 * threads + 1).astype(int)
-    cuts = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    cuts = [slice(a, b) for a, b in pairwise(edges) if b > a]
 
     def blur_slab(cut: slice) -> None:
         part = tuple(cut if a == across else slice(None) for a in range(3))

@@ -1,8 +1,9 @@
 """The two first centres of k-means, drawn as scikit-learn draws them (k-means++), without writing out a neighbourhood.
 
-Method: D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007, in the greedy form of
-scikit-learn (BSD): two candidates for the second centre, the one that leaves the smaller sum of squared distances is taken. The
-same seed takes the same neighbourhoods as `sklearn.cluster.KMeans(n_clusters=2, random_state=seed)` on the matrix of all.
+Method: D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007, in the
+greedy form of scikit-learn (BSD): two candidates for the second centre, the one that leaves the smaller sum
+of squared distances is taken. The same seed takes the same neighbourhoods as
+`sklearn.cluster.KMeans(n_clusters=2, random_state=seed)` on the matrix of all.
 """
 
 from collections.abc import Iterator
@@ -41,51 +42,47 @@ def first_centres(boxes: Neighbourhoods, included: torch.Tensor | None, seed: in
         first = _nth_included(included, first)
     centre = boxes.take(torch.tensor([first], device=boxes.volume.device))
 
-    distances = np.empty(boxes.count)  # float64: the draw below walks along their running sum
-    squares = 0.0
-    for part, norms, inside in _norms(boxes, included):
-        squares += float((norms * inside).sum())
-        slab = _squared_distances(boxes, part, norms, centre)[0] * inside
-        distances[_flat(boxes, part)] = slab.reshape(-1).cpu().numpy()
+    distances = np.empty(boxes.shape)  # float64: the draw below walks along their running sum
 
+    def to_first(start: int, stop: int) -> float:
+        norms, inside = boxes.squares(start, stop), _weights(included, start, stop)
+        slab = _squared_distances(boxes, start, stop, norms, centre)[0] * inside
+        distances[start:stop] = slab.cpu().numpy()
+        return float((norms * inside).sum())
+
+    squares = sum(boxes.each_slab(to_first))
     marks = random.uniform(size=CANDIDATES) * distances.sum()
-    candidates = [_reaching(distances, mark) for mark in marks]
+    candidates = [_reaching(distances.reshape(-1), mark) for mark in marks]
     others = boxes.take(torch.tensor(candidates, device=boxes.volume.device))
-    left = np.zeros(CANDIDATES)
-    for part, norms, inside in _norms(boxes, included):
-        to_first = torch.from_numpy(distances[_flat(boxes, part)]).to(norms.device).view(norms.shape)
-        to_others = _squared_distances(boxes, part, norms, others)
-        left += (torch.minimum(to_others, to_first) * inside).sum((1, 2, 3)).cpu().numpy()
+
+    def left_with_others(start: int, stop: int) -> np.ndarray:
+        norms, inside = boxes.squares(start, stop), _weights(included, start, stop)
+        nearest = torch.from_numpy(distances[start:stop]).to(norms.device)
+        to_others = _squared_distances(boxes, start, stop, norms, others)
+        return (torch.minimum(to_others, nearest) * inside).sum((1, 2, 3)).cpu().numpy()
+
+    left = sum(boxes.each_slab(left_with_others), start=np.zeros(CANDIDATES))
     return torch.cat([centre, others[[int(np.argmin(left))]]]), squares
 
 
-def _norms(
-    boxes: Neighbourhoods, included: torch.Tensor | None
-) -> Iterator[tuple[tuple[int, int], torch.Tensor, torch.Tensor | float]]:
-    for start, stop in boxes.slabs():
-        inside = 1.0 if included is None else included[start:stop].to(FLOAT)
-        yield (start, stop), boxes.squares(start, stop), inside
-
-
-def _flat(boxes: Neighbourhoods, part: tuple[int, int]) -> slice:
-    plane = boxes.shape[1] * boxes.shape[2]
-    return slice(part[0] * plane, part[1] * plane)
+def _weights(included: torch.Tensor | None, start: int, stop: int) -> torch.Tensor | float:
+    return 1.0 if included is None else included[start:stop].to(FLOAT)
 
 
 def _squared_distances(
-    boxes: Neighbourhoods, part: tuple[int, int], norms: torch.Tensor, centres: torch.Tensor
+    boxes: Neighbourhoods, start: int, stop: int, norms: torch.Tensor, centres: torch.Tensor
 ) -> torch.Tensor:
     """|x − c|² = |x|² − 2 x·c + |c|², `[centres, z, y, x]`, rounding below zero cut off."""
     kernels = centres.view(-1, *[boxes.size] * 3)
-    products = boxes.correlate(*part, kernels)
+    products = boxes.correlate(start, stop, kernels)
     return (norms - 2 * products + centres.square().sum(1).view(-1, 1, 1, 1)).clamp_(min=0)
 
 
 def _uniform_index(count: int, draw: float, chunk: int = 1 << 20) -> int:
     """What `RandomState.choice(count, p=[1/count, …])` makes of its draw: the running sum of p decides.
 
-    The running sum of `count` rounded terms strays from i/count by more than one index for large counts, so it is
-    formed here as NumPy forms it, in pieces.
+    The running sum of `count` rounded terms strays from i/count by more than one index for large counts, so
+    it is formed here as NumPy forms it, in pieces.
     """
 
     def running_sums() -> Iterator[np.ndarray]:

@@ -1,6 +1,6 @@
 """PickET S1 on an array: its parameters, the road from densities to a label map, and what comes out.
 
-The steps themselves live beside this file: `preparation` (blur, scale), `modes` (features), `clustering` (two clusters).
+The steps themselves live beside this file: `preparation` (blur, scale), `modes` (features) and `clustering`.
 """
 
 import time
@@ -15,7 +15,7 @@ from engine.errors import UserError
 from engine.features.clustering import METHODS, Decision
 from engine.features.modes import MODES
 from engine.features.neighbourhoods import Neighbourhoods
-from engine.features.preparation import blur, scale_in_place
+from engine.features.preparation import blur, check_shape, scale_in_place
 from engine.features.progress import Progress, part_of, silent
 
 BACKGROUND, PARTICLE, BORDER = 0, 1, -1
@@ -34,8 +34,8 @@ class S1Parameters:
     method
         Name of a clustering method (`engine.features.METHODS`).
     lower_z, upper_z
-        The clusters are fitted on the slices [lower_z, upper_z), 0-based; None = from the first, to the last. All slices
-        are labelled whatever these are.
+        The clusters are fitted on the slices [lower_z, upper_z), 0-based; None = from the first, to the last.
+        All slices are labelled whatever these are.
     max_neighbourhoods
         Fit on so many neighbourhoods, drawn without replacement; None = on all.
     seed
@@ -62,8 +62,8 @@ class S1Parameters:
                 "it must be odd and at least 3 (5 is usual)."
             )
         for title, name, known in (
-            ("feature mode", self.mode, MODES),
-            ("clustering method", self.method, METHODS),
+            ("feature mode", self.mode, tuple(MODES)),
+            ("clustering method", self.method, tuple(METHODS)),
         ):
             if name not in known:
                 raise UserError(f'There is no {title} "{name}": choose from {", ".join(known)}.')
@@ -83,8 +83,8 @@ class S1Result:
     Parameters
     ----------
     labels
-        int8 `[z, y, x]`: 0 the larger cluster (background), 1 the smaller (particles), −1 the border of N // 2 voxels, whose
-        neighbourhoods are not whole.
+        int8 `[z, y, x]`: 0 the larger cluster (background), 1 the smaller (particles), −1 the border of
+        N // 2 voxels, whose neighbourhoods are not whole.
     counts
         Voxels labelled 0 and 1.
     n_neighbourhoods
@@ -117,8 +117,9 @@ def segment(
 ) -> S1Result:
     """Label each voxel background or particle, as PickET's S1 does.
 
-    Holds, beside `volume`, about five float32 copies of it at most, whatever the neighbourhood size. The labels do not change
-    when the densities are scaled or shifted, so a box cut out for a preview needs no knowledge of the whole.
+    Holds, beside `volume`, about five float32 copies of it at most, whatever the neighbourhood size. The
+    labels do not change when the densities are scaled or shifted, so a box cut out for a preview needs no
+    knowledge of the whole.
 
     Parameters
     ----------
@@ -136,29 +137,28 @@ def segment(
     Raises
     ------
     UserError
-        Densities that are not finite or all the same; a volume or a range of slices smaller than a neighbourhood; slice
-        limits outside the volume or crossed.
+        Densities that are not finite or all the same; a volume or a range of slices smaller than a
+        neighbourhood; slice limits outside the volume or crossed.
     """
     report = progress or silent
     size, mode = parameters.neighbourhood_size, MODES[parameters.mode]
     lower, upper = _slices_to_fit(volume, parameters)
-    with _limited(threads) as n_threads:
+    with _threads(threads, device) as n_threads:
         began = time.perf_counter()
         report(0.0, "Blurring")
         prepared = scale_in_place(blur(volume, n_threads))
         blurred = time.perf_counter()
 
         densities = torch.from_numpy(prepared).to(device)
-        fitted = Neighbourhoods(densities[lower:upper], size, _mean(prepared))
+        fitted = Neighbourhoods(densities[lower:upper], size, _mean(prepared), n_threads)
         included = _sample(fitted, parameters)
         n_fitted = fitted.count if included is None else int(included.sum())
         decision = METHODS[parameters.method].fit(fitted, included, parameters.seed, part_of(report, 0.1, 0.9))
         del included
-        boxes = Neighbourhoods(densities, size, fitted.centre)
+        boxes = Neighbourhoods(densities, size, fitted.centre, n_threads)
         labels, counts = _label(boxes, decision, part_of(report, 0.9, 1.0))
         means = decision.means
-        if counts[1] > counts[0]:
-            swap_clusters(labels)
+        if relabel(labels):
             counts, means = counts[::-1], means[::-1]
         done = time.perf_counter()
     return S1Result(
@@ -172,24 +172,26 @@ def segment(
     )
 
 
-def relabel(labels: np.ndarray) -> np.ndarray:
-    """Call the larger of the clusters 0 and 1 background (0); the border (−1) has no vote and stays (a tie changes nothing).
+def relabel(labels: np.ndarray) -> bool:
+    """Call the larger of the clusters 0 and 1 background (0), in place.
+
+    The border (−1) has no vote and stays. A tie changes nothing.
 
     Parameters
     ----------
     labels
-        int8 of any shape with values −1, 0, 1; not changed.
+        int8 with the values −1, 0, 1.
+
+    Returns
+    -------
+    bool
+        Whether 0 and 1 were exchanged.
     """
-    result = labels.copy()
-    if np.count_nonzero(labels == PARTICLE) > np.count_nonzero(labels == BACKGROUND):
-        swap_clusters(result)
-    return result
-
-
-def swap_clusters(labels: np.ndarray) -> None:
-    """Exchange 0 and 1 in place."""
-    for plane in labels:
-        np.subtract(1, plane, out=plane, where=plane != BORDER)
+    swap = np.count_nonzero(labels == PARTICLE) > np.count_nonzero(labels == BACKGROUND)
+    if swap:
+        for plane in labels:  # by planes: the mask of the whole would be one more copy
+            np.subtract(1, plane, out=plane, where=plane != BORDER)
+    return bool(swap)
 
 
 def _label(boxes: Neighbourhoods, decision: Decision, progress: Progress) -> tuple[np.ndarray, tuple[int, int]]:
@@ -197,19 +199,24 @@ def _label(boxes: Neighbourhoods, decision: Decision, progress: Progress) -> tup
     half = boxes.size // 2
     labels = np.full(boxes.volume.shape, BORDER, np.int8)
     inside = labels[half:-half, half:-half, half:-half]
-    ones = 0
-    for start, stop in boxes.slabs():
-        progress(start / boxes.shape[0], "Labelling voxels")
+
+    def label_slab(start: int, stop: int) -> tuple[int, int]:
         second = decision.labels(boxes, start, stop)
-        ones += int(torch.count_nonzero(second))
         inside[start:stop] = second.to(torch.int8).cpu().numpy()
+        return stop, int(torch.count_nonzero(second))
+
+    ones = 0
+    for done, of_slab in boxes.each_slab(label_slab):
+        ones += of_slab
+        progress(done / boxes.shape[0], "Labelling voxels")
     progress(1.0, "Labelled")
     return labels, (boxes.count - ones, ones)
 
 
 def _slices_to_fit(volume: np.ndarray, parameters: S1Parameters) -> tuple[int, int]:
     size = parameters.neighbourhood_size
-    if volume.ndim == 3 and min(volume.shape) < size:
+    check_shape(volume)
+    if min(volume.shape) < size:
         shape = " × ".join(str(n) for n in volume.shape)
         raise UserError(
             f"The volume has {shape} voxels (z, y, x), less than one neighbourhood of {size} × {size} × {size}: "
@@ -250,13 +257,13 @@ def _mean(volume: np.ndarray) -> float:
 
 
 @contextmanager
-def _limited(threads: int | None) -> Iterator[int]:
-    """Let torch use `threads` threads inside the block; gives their number."""
-    before = torch.get_num_threads()
+def _threads(threads: int | None, device: str) -> Iterator[int]:
+    """How many slabs to work on at once; each with one thread of torch on a CPU, so that they do not multiply."""
     if threads is not None and threads < 1:
         raise UserError(f"The number of threads is {threads}: at least one is needed.")
-    torch.set_num_threads(threads or before)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        yield threads or before
+        yield (threads or before) if torch.device(device).type == "cpu" else 1
     finally:
         torch.set_num_threads(before)

@@ -1,7 +1,7 @@
 """From a label map to single objects, after PickET's second step (S2): mask → instances → centroids.
 
-`find_instances` is the whole step on an array; the parts are public for use from a notebook. Which object belongs to which
-tomogram, and its class, is added in `engine.objects`.
+`find_instances` is the whole step on an array; the parts are public for use from a notebook. Which object
+belongs to which tomogram, and its class, is added in `engine.objects`.
 """
 
 from engine.instances.masks import connected_components, particle_mask

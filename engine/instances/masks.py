@@ -18,8 +18,8 @@ def particle_mask(
     particle_cluster
         The label that holds the particles.
     lower_z, upper_z
-        First and last slice, 0-based, *both included* (PickET S2; the limits of S1 exclude the upper one). None = the first,
-        the last.
+        First and last slice, 0-based, *both included* (PickET S2; the limits of S1 exclude the upper one).
+        None = the first, the last.
 
     Returns
     -------
@@ -64,7 +64,8 @@ def connected_components(mask: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray
-        int32 `[z, y, x]`: 0 outside, 1, 2 … in raster order of each group's first voxel (as `scipy.ndimage.label`).
+        int32 `[z, y, x]`: 0 outside, 1, 2 … in raster order of each group's first voxel (as
+        `scipy.ndimage.label`).
     """
     return cc3d.connected_components(np.ascontiguousarray(mask), connectivity=6, out_dtype=np.uint32).view(np.int32)
 

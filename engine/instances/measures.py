@@ -19,15 +19,16 @@ class Instances:
     labels
         Number of each in its instance map, int64 `[n]`.
     centroids
-        Mean position of its voxels, z, y, x in voxels (0-based, voxel centres at whole numbers), float64 `[n, 3]`.
+        Mean position of its voxels, z, y, x in voxels (0-based, voxel centres at whole numbers), float64 `[n,
+        3]`.
     sizes
         Voxels, int64 `[n]`.
     boxes
         Smallest box around each, as slices (z, y, x).
     scores
-        Compactness, float64 `[n]` in (0, 1]: the second moment that a ball of the same volume has about its centre, divided by
-        that of the instance (each voxel a unit cube). 1 = a ball, which no shape of that volume undercuts; a rod, a
-        sheet or two particles in one score low.
+        Compactness, float64 `[n]` in (0, 1]: the second moment that a ball of the same volume has about its
+        centre, divided by that of the instance (each voxel a unit cube). 1 = a ball, which no shape of that
+        volume undercuts; a rod, a sheet or two particles in one score low.
     """
 
     labels: np.ndarray

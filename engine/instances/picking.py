@@ -44,9 +44,8 @@ class S2Parameters:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise UserError(
-                f'There is no way "{self.mode}" to divide a mask into particles: choose from {", ".join(MODES)}.'
-            )
+            known = ", ".join(MODES)
+            raise UserError(f'There is no way "{self.mode}" to divide a mask into particles: choose from {known}.')
         check_sizes(self.min_size, self.max_size)
 
 
@@ -69,14 +68,16 @@ def find_instances(
     Returns
     -------
     instance_map : ndarray
-        int32 `[z, y, x]`, 0 = none; only the instances that were kept, with the numbers they had before the size filter.
+        int32 `[z, y, x]`, 0 = none; only the instances that were kept, with the numbers they had before the
+        size filter.
     instances : Instances
         Their measures; empty when none has a size within the limits.
 
     Raises
     ------
     UserError
-        No voxel of the particle cluster, slices outside the map, or a least distance that the volume is too small for.
+        No voxel of the particle cluster, slices outside the map, or a least distance that the volume is too
+        small for.
     """
     report = progress or (lambda fraction, text: None)
     report(0.0, "Choosing the particles' voxels")

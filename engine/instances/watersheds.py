@@ -1,8 +1,8 @@
 """Touching particles divided at their necks: a watershed of the distance to the background.
 
-Method: PickET S2 (distance transform, peaks, markers, flooding as in SciPy and scikit-image). Equal to those functions applied to
-the whole volume, but in less memory: the distance is taken slab by slab, and only groups of voxels with several peaks
-are flooded, each in its own box.
+Method: PickET S2 (distance transform, peaks, markers, flooding as in SciPy and scikit-image). Equal to those
+functions applied to the whole volume, but in less memory: the distance is taken slab by slab, and only groups
+of voxels with several peaks are flooded, each in its own box.
 """
 
 import numpy as np
@@ -17,9 +17,10 @@ from engine.instances.masks import connected_components
 def watershed(mask: np.ndarray, min_distance: int) -> np.ndarray:
     """Divide a mask into basins around the points farthest from the background.
 
-    Peaks of the distance are the maxima of their box of 2 · min_distance + 1 voxels. Those closer than min_distance to a face of
-    the volume are dropped; of two closer than min_distance to each other (along every axis) the higher stays. A group of
-    touching voxels without a peak vanishes, so everything thin near a face does.
+    Peaks of the distance are the maxima of their box of 2 · min_distance + 1 voxels. Those closer than
+    min_distance to a face of the volume are dropped; of two closer than min_distance to each other (along
+    every axis) the higher stays. A group of touching voxels without a peak vanishes, so everything thin near
+    a face does.
 
     Parameters
     ----------
@@ -72,8 +73,9 @@ def watershed(mask: np.ndarray, min_distance: int) -> np.ndarray:
 def distance_to_background(mask: np.ndarray, halo: int = 32, planes: int = 64) -> np.ndarray:
     """Euclidean distance of each voxel of a mask to the nearest voxel outside it, in voxels.
 
-    The faces of the volume do not count as outside. SciPy's transform needs 20 bytes per voxel beside its result, so it is
-    applied to slabs; a distance found in a slab is right when it is no longer than the way to the slab's cut faces.
+    The faces of the volume do not count as outside. SciPy's transform needs 20 bytes per voxel beside its
+    result, so it is applied to slabs; a distance found in a slab is right when it is no longer than the way
+    to the slab's cut faces.
 
     Parameters
     ----------

@@ -6,15 +6,16 @@ from scipy import fft
 MAX_TILT = 60.0
 """Degrees to both sides."""
 
-NOISE_LENGTH = 1.0
+NOISE_LENGTH = 0.7
 """Voxels over which the noise is alike, the standard deviation of its blur."""
 
 
 def image(density: np.ndarray, noise: float, random: np.random.Generator) -> np.ndarray:
     """A tomogram of a density: protein dark, coloured noise, a missing wedge, mean 0 and standard deviation 1.
 
-    The stage tilts about y and the beam runs along z, so of the Fourier transform only |k_z| ≤ tan(60°) · |k_x| is known. No
-    contrast transfer function is applied: the contrast is that of a corrected, denoised reconstruction.
+    The stage tilts about y and the beam runs along z, so of the Fourier transform only |k_z| ≤ tan(60°) ·
+    |k_x| is known. No contrast transfer function is applied: the contrast is that of a corrected, denoised
+    reconstruction.
 
     Parameters
     ----------

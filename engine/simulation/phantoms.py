@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -19,8 +21,8 @@ COUNTS = {"tripod": 28, "barrel": 40, "hook": 46, "gold": 6}
 GOLD_RADIUS, FILAMENT_RADIUS, MEMBRANE = 40.0, 35.0, 40.0
 """Å; of the membrane its thickness."""
 
-GOLD_DENSITY, MEMBRANE_DENSITY, CYTOSOL = 3.0, 0.8, 0.0
-NOISE = 1.0
+GOLD_DENSITY, MEMBRANE_DENSITY = 3.0, 0.8
+NOISE = 0.3
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ def phantom(
         The shape is too small for the largest particle, or the voxel size is not positive.
     """
     report = progress or (lambda fraction, text: None)
+    if seed < 0:
+        raise UserError(f"The seed is {seed}: it must not be negative.")
     if not voxel_size > 0:
         raise UserError(f"The voxel size is {voxel_size} Å: it must be more than 0.")
     largest = max(s.radius for s in SHAPES) / voxel_size
@@ -138,7 +142,7 @@ def phantom(
     share = np.prod(shape) / USUAL_VOXELS
     objects: list[PhantomObject] = []
 
-    # One particle of each kind comes first, so that even a small phantom has all three; then what is hard to place.
+    # One particle of each kind first, so that even a small phantom has all three; then what is hard to place.
     for particle in reversed(SHAPES):
         objects += _particles(scene, particle.name, 1, random)
     report(0.05, "Placing a vesicle and a filament")
@@ -167,9 +171,14 @@ def _particles(scene: Scene, name: str, count: int, random: np.random.Generator)
         rotation = Rotation.random(rng=random)
         scene.take(place[None], reach)
         scene.draw(place, reach, shape.distance, LABEL[name], rotation=rotation)
-        rot, tilt, psi = relion_from_rotation(rotation)[0]
-        placed.append(PhantomObject(name, *map(float, (*place, rot, tilt, psi))))
+        placed.append(_object(name, place, tuple(relion_from_rotation(rotation)[0])))
     return placed
+
+
+def _object(name: str, place: np.ndarray, angles: tuple[float, ...]) -> PhantomObject:
+    x, y, z = map(float, place)
+    rot, tilt, psi = map(float, angles)
+    return PhantomObject(name, x, y, z, rot, tilt, psi)
 
 
 def _gold(scene: Scene, count: int, random: np.random.Generator) -> list[PhantomObject]:
@@ -184,11 +193,11 @@ def _gold(scene: Scene, count: int, random: np.random.Generator) -> list[Phantom
         scene.draw(
             place,
             reach,
-            lambda p: capsule_distance(p, origin, origin, GOLD_RADIUS),
+            partial(capsule_distance, start=origin, end=origin, radius=GOLD_RADIUS),
             LABEL["gold"],
             GOLD_DENSITY,
         )
-        placed.append(PhantomObject("gold", *map(float, place), 0.0, 0.0, 0.0))
+        placed.append(_object("gold", place, (0, 0, 0)))
     return placed
 
 
@@ -210,7 +219,7 @@ def _vesicle(scene: Scene, random: np.random.Generator) -> None:
 
 
 def _filament(scene: Scene, random: np.random.Generator) -> None:
-    """A gently bent rod, nearly in the plane of the slices, as long as 0.7 of the x axis or, where that fits nowhere, shorter."""
+    """A gently bent rod nearly in the plane of the slices, 0.7 times as long as the x axis or, if need be, shorter."""
     reach = FILAMENT_RADIUS / scene.voxel_size
     points = next(
         (
@@ -223,12 +232,12 @@ def _filament(scene: Scene, random: np.random.Generator) -> None:
     if points is None:
         return
     scene.take(points, reach)
-    for start, end in zip(points[:-1], points[1:], strict=True):
+    for start, end in pairwise(points):
         tip: Point = tuple((end - start) * scene.voxel_size)
         scene.draw(
             start,
             reach + float(np.linalg.norm(end - start)),
-            lambda p, tip=tip: capsule_distance(p, (0, 0, 0), tip, FILAMENT_RADIUS),
+            partial(capsule_distance, start=(0, 0, 0), end=tip, radius=FILAMENT_RADIUS),
             LABEL["filament"],
         )
 
@@ -242,7 +251,8 @@ def _free_path(scene: Scene, length: float, reach: float, random: np.random.Gene
         flat = np.stack([along * length, bend * np.cos(np.pi * along)], axis=1)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         rise = random.uniform(-0.2, 0.2) * along * length
-        points = random.uniform(reach + 0.5, sizes - 1.5 - reach) + np.concatenate([flat @ turn, rise[:, None]], axis=1)
+        middle = random.uniform(reach + 0.5, sizes - 1.5 - reach)
+        points = middle + np.concatenate([flat @ turn, rise[:, None]], axis=1)
         fits = np.all(points >= reach + 0.5) and np.all(points <= sizes - 1.5 - reach)
         if fits and scene.is_free(points, reach):
             return points

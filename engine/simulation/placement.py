@@ -66,7 +66,8 @@ class Scene:
         reach
             Voxels from the centre beyond which there is nothing of it.
         distance
-            Signed distance in Å for points `[..., 3]` in the frame of the thing (x, y, z, Å, origin at the centre).
+            Signed distance in Å for points `[..., 3]` in the frame of the thing (x, y, z, Å, origin at the
+            centre).
         label
             Number in the label map.
         weight

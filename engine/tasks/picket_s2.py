@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from engine.atomic import replacing
 from engine.errors import UserError, explain_os_errors
 from engine.instances import S2Parameters, find_instances
 from engine.objects import TomogramGeometry, table_from_centroids
@@ -20,7 +21,7 @@ from engine.objects.formats import picket
 from engine.tasks.picket_s1 import DATASET
 from engine.tasks.picket_yaml import ParticleMode, S2File, SegmentationInput, read_picket_file
 from engine.tasks.task import Job
-from engine.volumes import open_volume, replaced_when_whole
+from engine.volumes import open_volume
 
 NEEDED = ("fex_mode", "clustering_method")
 
@@ -91,7 +92,7 @@ def _one(given: SegmentationInput, mode: ParticleMode, folder: Path, written: se
         "timestamp_s2": datetime.now().isoformat(),
     }
     target = folder / "instance_segmentations" / f"instance_segmentation_{name}.h5"
-    with replaced_when_whole(target) as temporary, explain_os_errors(target, "write"):
+    with replacing(target) as temporary:
         with h5py.File(temporary, "w", locking=False) as handle:
             group = handle.create_group("segmentations")
             group.create_dataset("semantic_segmentation", data=labels)

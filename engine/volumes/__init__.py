@@ -1,6 +1,5 @@
 """Volumes: reading, writing and slicing tomograms, label maps and score maps in all exchanged formats."""
 
-from engine.atomic import replacing as replaced_when_whole
 from engine.volumes.binning import bin_volume, binned_coordinate, unbinned_coordinate
 from engine.volumes.hdf5 import list_hdf5_volumes, write_hdf5
 from engine.volumes.info import VolumeInfo, voxel_size_problem
@@ -24,7 +23,6 @@ __all__ = [
     "mrc_dtype",
     "open_volume",
     "read_info",
-    "replaced_when_whole",
     "sample_statistics",
     "slabs",
     "take_slice",

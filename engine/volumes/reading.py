@@ -4,6 +4,7 @@ The first bytes of a file decide its format, not its name. The formats themselve
 `hdf5`, `tiff` and `ome_zarr`.
 """
 
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -150,8 +151,11 @@ def _magic(path: Path) -> bytes | None:
         Missing, empty or unreadable.
     """
     with explain_os_errors(path, "read"):
-        if path.is_dir():
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             return None
+        if not stat.S_ISREG(mode):  # reading a pipe would wait for ever
+            raise UserError(f"{path} is not a file but a device or pipe: choose another one.")
         with open(path, "rb") as file:
             magic = file.read(MAGIC_BYTES)
     if not magic:

@@ -1,7 +1,7 @@
 // How fast the way to the server is: learned from every slice that arrives, used to choose raw bytes or JPEG.
 
 const SMALLEST = 60000; // bytes
-const FIRST_RATIO = 0.55; // JPEG bytes per pixel of a noisy slice, until one was seen
+const FIRST_RATIO = 0.45; // JPEG bytes per pixel of a noisy slice, until one was seen
 const DECODE_MS_PER_MEGAPIXEL = 18; // JPEG decoding in the browser and encoding on the server
 
 export class Link {
@@ -32,18 +32,18 @@ export class Link {
     this.ratio += 0.25 * (bytes / pixels - this.ratio);
   }
 
-  /** Expected ms until a slice of `pixels` bytes is there, in the given encoding. */
-  expect(pixels, encoding) {
-    if (encoding === "raw") return this.latency + pixels / this.bandwidth;
-    return this.latency + (pixels * this.ratio) / this.bandwidth + (pixels / 1e6) * DECODE_MS_PER_MEGAPIXEL;
+  /** Expected ms that a slice of so many pixels takes on its way, once it has begun to arrive. */
+  transfer(pixels, encoding) {
+    if (encoding === "raw") return pixels / this.bandwidth;
+    return (pixels * this.ratio) / this.bandwidth + (pixels / 1e6) * DECODE_MS_PER_MEGAPIXEL;
   }
 
   encoding(pixels) {
-    return this.expect(pixels, "jpeg") * 1.2 < this.expect(pixels, "raw") ? "jpeg" : "raw";
+    return this.transfer(pixels, "jpeg") * 1.2 < this.transfer(pixels, "raw") ? "jpeg" : "raw";
   }
 
   /** Whether a full slice takes so long that moving needs half resolution. */
   isSlowFor(pixels) {
-    return this.expect(pixels, this.encoding(pixels)) > 45;
+    return this.latency + this.transfer(pixels, this.encoding(pixels)) > 45;
   }
 }

@@ -5,7 +5,8 @@ import { listenToPointer } from "./pointer.js";
 import { Picture } from "./picture.js";
 import { PLANES, clamp } from "./planes.js";
 
-const SETTLED_MS = 70; // no new slice for this long: full resolution
+const SETTLED_MS = 70; // no new slice for this long: full resolution; longer for a slow hand, within …
+const SETTLED_MOST_MS = 110;
 const OVERLAY_PATIENCE_MS = 250; // after this a slice is shown although its label map is not there yet
 const LARGEST_SCALE = 48; // device pixels per voxel
 const HUGE = 8e6; // voxels of a slice from where moving shows half resolution even on a fast way
@@ -166,19 +167,26 @@ export class Pane {
     this.plan();
     this.update();
     clearTimeout(this.settling);
-    this.settling = setTimeout(() => this.plan(), SETTLED_MS + 5);
+    this.settling = setTimeout(() => this.plan(), this.settleTime() + 2);
     this.dirty = true;
   }
 
   isMoving() {
-    return performance.now() - (this.changes.at(-1) ?? -1e9) < SETTLED_MS;
+    return performance.now() - (this.changes.at(-1) ?? -1e9) < this.settleTime();
+  }
+
+  /** How long to wait for the next slice change: somewhat longer than between the last ones. */
+  settleTime() {
+    const { changes } = this;
+    if (changes.length < 3) return SETTLED_MS;
+    return clamp((1.4 * (changes.at(-1) - changes[0])) / (changes.length - 1), SETTLED_MS, SETTLED_MOST_MS);
   }
 
   plan() {
     const { viewer, axis } = this;
     if (!this.visible || !viewer.layer || !this.size.width) return viewer.store.plan(axis, []);
     const wishes = [];
-    const slow = viewer.store.link.isSlowFor(this.rows * this.columns) || this.rows * this.columns > HUGE;
+    const slow = this.slow = viewer.store.link.isSlowFor(this.rows * this.columns) || this.rows * this.columns > HUGE;
     const moving = this.isMoving();
     const step = moving && slow ? 2 : 1;
     this.wish(wishes, this.index, step, true, !moving);
@@ -202,7 +210,7 @@ export class Pane {
       if (place < 0 || place >= size[axis]) return;
       if (viewer.store.find(layer, axis, place, slab, step)) return;
       const pixels = Math.ceil(size[this.plane.cols] / step) * Math.ceil(size[this.plane.rows] / step);
-      wishes.push({ layer, axis, index: place, slab, step, urgent, settled, pixels });
+      wishes.push({ layer, axis, index: place, slab, step, urgent, settled, slow: this.slow, pixels });
     };
     ask(viewer.layer, viewer.slab);
     for (const overlay of viewer.visibleOverlays()) ask(overlay.layer, 1);

@@ -5,6 +5,7 @@ import { decodeJpeg } from "./jpeg.js";
 
 const KEPT_BYTES = 320e6;
 const FLIGHTS = 4;
+const FLIGHTS_WHEN_SLOW = 3; // each further one would make all of them later
 const TYPES = { uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array };
 
 const steps = [1, 2, 4];
@@ -44,26 +45,24 @@ export class SliceStore {
     const addresses = new Set(wanted.map((wish) => wish.address));
     for (const [key, flight] of this.flights) {
       // A slice nearly here is worth more than a new request: only what lies far from every wish is given up.
-      if (!addresses.has(key) && !this.isNear(flight.wish, wanted)) {
-        flight.controller.abort();
-        this.flights.delete(key);
-      }
+      if (!addresses.has(key) && !this.isNear(flight.wish, wanted)) this.giveUp(key, flight);
     }
     if (performance.now() < this.retryAt) return;
     const urgent = wanted.filter((wish) => wish.urgent);
-    for (const wish of urgent) this.start(wish, FLIGHTS + 2);
-    // On a slow way nothing fetched ahead may delay what is looked at.
-    const pixels = wanted[0]?.pixels ?? 0;
-    if (urgent.length && this.link.isSlowFor(pixels)) {
-      for (const [key, flight] of this.flights) {
-        if (!flight.wish.urgent && urgent.some((wish) => wish.step < flight.wish.step || wish.settled)) {
-          flight.controller.abort();
-          this.flights.delete(key);
-        }
-      }
-      if (urgent.some((wish) => wish.settled)) return;
+    const slow = wanted.some((wish) => wish.slow);
+    // On a slow way nothing fetched ahead may delay the full slice that is looked at.
+    const alone = slow && urgent.some((wish) => wish.settled);
+    if (alone) {
+      for (const [key, flight] of this.flights) if (!flight.wish.urgent) this.giveUp(key, flight);
     }
-    for (const wish of wanted) if (!wish.urgent) this.start(wish, FLIGHTS);
+    for (const wish of urgent) this.start(wish, FLIGHTS + 2);
+    if (alone) return;
+    for (const wish of wanted) if (!wish.urgent) this.start(wish, slow ? FLIGHTS_WHEN_SLOW : FLIGHTS);
+  }
+
+  giveUp(key, flight) {
+    flight.controller.abort();
+    this.flights.delete(key);
   }
 
   wanted() {

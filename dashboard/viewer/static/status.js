@@ -3,6 +3,7 @@
 import { ask } from "./slices.js";
 
 const VALUE_MS = 60;
+const MOVING_VALUE_MS = 180;
 
 export class StatusLine {
   constructor(viewer) {
@@ -35,7 +36,9 @@ export class StatusLine {
     if (key === this.wanted) return;
     this.wanted = key;
     clearTimeout(this.asking);
-    this.asking = setTimeout(() => this.askValue(key, viewer.layer, voxel), VALUE_MS);
+    // While slices fly by, the value waits: nobody reads it, and it would take the way of a slice.
+    const wait = viewer.panes[viewer.activeAxis].isMoving() ? MOVING_VALUE_MS : VALUE_MS;
+    this.asking = setTimeout(() => this.askValue(key, viewer.layer, voxel), wait);
   }
 
   async askValue(wanted, layer, voxel) {

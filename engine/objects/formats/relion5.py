@@ -44,6 +44,8 @@ HANDLED = {
     "rlnTomoName", "rlnTomoParticleName", "rlnOpticsGroup", "rlnClassNumber",
     "rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ",
 }  # fmt: skip
+RESERVED_STARTS = ("_", ";", "data_", "loop_")
+RESERVED_NAMES = ("nan", "NaN", "<NA>")
 TEXT_LABELS = ["rlnTomoName", "rlnTomoParticleName", "rlnOpticsGroupName", CLASS_NAME]
 
 
@@ -188,9 +190,14 @@ def _optics(table: ObjectTable, pixel_size: float | None) -> pd.DataFrame:
 
 
 def _refuse_bad_names(names: list[str]) -> None:
+    """STAR has no way to write some names; others read back as something else."""
     for name in names:
-        if not name or any(c in "\"'" or not c.isprintable() for c in name) or name[0] in "#_;":
-            raise UserError(f"The name {name!r} cannot be written to a STAR file: rename it (no quotes, not empty).")
+        unwritable = not name or any(c in "\"'#" or not c.isprintable() for c in name)
+        if unwritable or name.startswith(RESERVED_STARTS) or name in RESERVED_NAMES:
+            raise UserError(
+                f"The name {name!r} cannot be written to a STAR file: rename it "
+                "(not empty, no quotes, no #, none of STAR's own words)."
+            )
 
 
 def _block(path: str | Path, name: str) -> pd.DataFrame:

@@ -90,6 +90,8 @@ def test_truncated_streams_are_found_on_opening(tmp_path: Path, compress: Callab
 def test_missing_folder_and_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(tmp_path / "none.mrc", "no such file")
     refused(tmp_path, "folder")
+    os.mkfifo(tmp_path / "pipe.mrc")
+    refused(tmp_path / "pipe.mrc", "device or pipe")
     path = tmp_path / "locked.mrc"
     path.write_bytes(good_mrc(tmp_path))
     path.chmod(0)

@@ -1,5 +1,6 @@
 """TIFF stacks: mapped or decoded page by page; voxel sizes of ImageJ and OME; real files."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,14 @@ def test_single_image_and_leading_axes(tmp_path: Path, compression: str | None) 
         with open_volume(tmp_path / "t.tif") as volume:
             assert volume.shape == (1, 20, 30) if len(shape) == 2 else (4, 20, 30)
             np.testing.assert_array_equal(volume.read(), data.reshape(volume.shape))
+
+
+def test_many_threads_slice_one_compressed_stack(tmp_path: Path) -> None:
+    data = np.random.default_rng(0).integers(0, 9, (32, 50, 60)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "t.tif", data, compression="zlib", photometric="minisblack")
+    with open_volume(tmp_path / "t.tif") as volume, ThreadPoolExecutor(4) as pool:
+        planes = list(pool.map(lambda z: take_slice(volume.array, "z", z), range(32)))
+    np.testing.assert_array_equal(np.stack(planes), data)
 
 
 def test_real_files(data_folder: Path) -> None:
