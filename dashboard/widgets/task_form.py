@@ -88,8 +88,10 @@ def _field(
 ) -> Any:
     key, default = _key(task, name), _default(name, field, start)
     source = _extra(field).get("source", "")
-    if key not in st.session_state:
-        st.session_state[key] = default
+    before = st.session_state.get(f"{key}.start", default)
+    if key not in st.session_state or (before != default and st.session_state[key] == before):
+        st.session_state[key] = default  # what nobody changed follows its default, such as the current tomogram
+    st.session_state[f"{key}.start"] = default
     if source:  # what was chosen may have been deleted meanwhile
         st.session_state[key] = [v for v in st.session_state[key] if v in choices[source]]
     if not _changed(task, name, field, start) or source:

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 ATTEMPTS = 3000
+GAP = 60.0
+"""Å between things, so that those a blur widens do not all run together."""
 
 
 class Scene:
@@ -39,9 +41,9 @@ class Scene:
         return None
 
     def is_free(self, centres: np.ndarray, radius: float) -> bool:
-        """Whether balls about centres `[n, 3]` (x, y, z, voxels) touch nothing, with two voxels between."""
+        """Whether balls about centres `[n, 3]` (x, y, z, voxels) touch nothing, with a gap between."""
         apart = np.linalg.norm(centres[:, None] - self._centres[None], axis=-1)
-        return bool(np.all(apart > radius + self._radii + 2))
+        return bool(np.all(apart > radius + self._radii + GAP / self.voxel_size))
 
     def take(self, centres: np.ndarray, radius: float) -> None:
         """Mark balls about centres `[n, 3]` as taken."""

@@ -23,9 +23,13 @@ export class LayersMenu {
     for (const overlay of viewer.overlays) rows.push(this.overlayRow(overlay));
     for (const set of viewer.objectSets) rows.push(this.objectsRow(set));
     if (rows.length === 1) rows.push(text("p", "quiet", "No label maps or objects over this tomogram."));
+    // New rows for old: the focus and the place scrolled to must not be lost with them.
+    const focusable = () => [...this.element.querySelectorAll("button, input, summary")];
+    const focused = focusable().findIndex((element) => element.matches(":focus"));
     const scroll = this.element.scrollTop;
     this.element.replaceChildren(...rows);
     this.element.scrollTop = scroll;
+    if (focused >= 0) (focusable()[focused] ?? viewer.root).focus({ preventScroll: true });
   }
 
   tomogramRow() {

@@ -1,0 +1,155 @@
+"""Every page drawn by Streamlit's own test runner: empty project, project with results, project that is gone."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import served
+from engine.objects import table_from_centroids
+from engine.project import Project
+from engine.volumes import write_mrc
+
+MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
+PAGES = ("overview", "tomograms", "viewer", "unsupervised", "pick", "objects", "jobs")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("TOMODECK_SLOTS", str(tmp_path / "slots"))
+    made = Project.create(tmp_path / "project", "Test project")
+    served.serve(made.root)
+    return made
+
+
+@pytest.fixture
+def filled(project: Project, tmp_path: Path) -> Project:
+    (tmp_path / "data").mkdir()
+    rng = np.random.default_rng(0)
+    write_mrc(tmp_path / "data/ts_01.mrc", rng.normal(size=(20, 40, 48)).astype(np.float32), (10.0, 10.0, 10.0))
+    write_mrc(tmp_path / "data/ts_02.mrc", rng.normal(size=(20, 40, 48)).astype(np.float32), (1.0, 1.0, 1.0))
+    (tmp_path / "data/broken.mrc").write_bytes(b"nothing")
+    project.add_source(str(tmp_path / "data"))
+    labels = np.zeros((20, 40, 48), np.int8)
+    labels[8:12, 8:12, 8:12] = 1
+    path = project.segmentation_path("ts_01", "balls")
+    write_mrc(path, labels, (10.0, 10.0, 10.0))
+    project.write_provenance(path, {"task": "unsupervised", "labels": {"0": 38336, "1": 64}})
+    centres = np.array([[10.0, 10.0, 10.0], [5.0, 20.0, 30.0]])
+    table = table_from_centroids("ts_01", project.geometry("ts_01"), centres, sizes=np.array([64, 30]))
+    project.tables.create("picks", table, {"task": "pick"})
+    return project
+
+
+@pytest.fixture
+def draw() -> Callable[[str], AppTest]:
+    def drawn(name: str, **state: object) -> AppTest:
+        app = AppTest.from_file(str(MAIN), default_timeout=60)
+        for key, value in state.items():
+            app.session_state[key] = value
+        app.run()
+        if name != "overview":
+            app.switch_page(f"views/{name}.py").run()
+        assert not app.exception, app.exception
+        return app
+
+    return drawn
+
+
+def texts(app: AppTest) -> str:
+    parts = [app.caption, app.markdown, app.error, app.warning, app.success]
+    return " ".join(str(element.value) for group in parts for element in group)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_of_an_empty_project_say_what_comes_next(project: Project, draw: Callable, name: str) -> None:
+    app = draw(name)
+    assert not app.error, [e.value for e in app.error]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_of_a_project_with_results(filled: Project, draw: Callable, name: str) -> None:
+    app = draw(name)
+    assert not app.error, [e.value for e in app.error]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_project_that_is_gone_is_one_sentence(filled: Project, draw: Callable, name: str) -> None:
+    shutil.rmtree(filled.root)
+    app = AppTest.from_file(str(MAIN), default_timeout=60).run()
+    assert not app.exception and "is gone" in app.error[0].value
+
+
+def test_broken_settings_are_one_sentence(filled: Project) -> None:
+    (filled.root / "tomodeck.yaml").write_text("sources: {")
+    app = AppTest.from_file(str(MAIN), default_timeout=60).run()
+    assert not app.exception and "not valid YAML" in app.error[0].value
+
+
+def test_tomograms_counts_what_cannot_be_read(filled: Project, draw: Callable) -> None:
+    assert "1 cannot be read" in texts(draw("tomograms"))
+
+
+def test_adding_a_missing_folder_says_so(filled: Project, draw: Callable) -> None:
+    app = draw("tomograms")
+    app.text_input[0].set_value("/no/such/folder")
+    next(b for b in app.button if b.label == "Add").click().run()
+    assert "/no/such/folder" in app.error[0].value
+
+
+def test_the_form_refuses_an_even_neighbourhood_before_launch(filled: Project, draw: Callable) -> None:
+    app = draw("unsupervised")
+    app.number_input(key="unsupervised.neighbourhood_size").set_value(4).run()
+    assert "odd" in app.warning[0].value
+    assert next(b for b in app.button if b.label.startswith("Segment")).disabled
+
+
+def test_crossed_slices_are_named(filled: Project, draw: Callable) -> None:
+    app = draw("unsupervised")
+    app.number_input(key="unsupervised.lower_z").set_value(12)
+    app.number_input(key="unsupervised.upper_z").set_value(4).run()
+    assert "exchange" in app.warning[0].value
+
+
+def test_fields_keep_their_values_from_page_to_page_and_can_be_reset(filled: Project, draw: Callable) -> None:
+    app = draw("unsupervised")
+    app.number_input(key="unsupervised.neighbourhood_size").set_value(7).run()
+    app.switch_page("views/jobs.py").run()
+    app.switch_page("views/unsupervised.py").run()
+    assert app.number_input(key="unsupervised.neighbourhood_size").value == 7
+    app.button(key="unsupervised.neighbourhood_size.reset").click().run()
+    assert app.number_input(key="unsupervised.neighbourhood_size").value == 5
+
+
+def test_least_distance_appears_with_watershed_only(filled: Project, draw: Callable) -> None:
+    app = draw("pick")
+    assert "pick.min_distance" not in {n.key for n in app.number_input}
+    app.selectbox(key="pick.mode").set_value("watershed").run()
+    assert "pick.min_distance" in {n.key for n in app.number_input}
+
+
+def test_a_segmentation_of_another_shape_is_refused_with_both_shapes(filled: Project, draw: Callable) -> None:
+    write_mrc(filled.segmentation_path("ts_01", "balls"), np.ones((10, 40, 48), np.int8), (10.0, 10.0, 10.0))
+    app = draw("pick")
+    assert "differ in shape (10×40×48 and 20×40×48 voxels)" in texts(app)
+
+
+def test_the_chosen_tomogram_is_shared_by_all_pages(filled: Project, draw: Callable) -> None:
+    app = draw("viewer")
+    app.selectbox(key="tomogram").set_value("ts_02").run()
+    app.switch_page("views/unsupervised.py").run()
+    assert app.selectbox(key="tomogram").value == "ts_02"
+    assert app.multiselect(key="unsupervised.tomograms").value == ["ts_02"]
+
+
+def test_filtered_rows_are_counted(filled: Project, draw: Callable) -> None:
+    app = draw("objects")
+    app.number_input(key="objects.least-size").set_value(50).run()
+    assert "1 object of 2" in texts(app)
+    next(b for b in app.button if b.label.startswith("Keep these")).click().run()
+    assert len(filled.table("picks")) == 1
+    next(b for b in app.button if b.label == "Undo").click().run()
+    assert len(filled.table("picks")) == 2
