@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from dashboard import served
-from dashboard.viewer import layers, position, quantise
+from dashboard.viewer import display_copy, layers, position, quantise
 from engine.errors import UserError
 from engine.volumes import take_slice, to_display
 
@@ -106,7 +106,9 @@ def slice_(request: Request) -> Response:
         headers |= {"Content-Encoding": "deflate", "X-Dtype": dtype, "X-Shape": _shape(plane)}
         return Response(body, media_type="application/octet-stream", headers=headers)
     display = found.display()
-    plane = to_display(take_slice(found.array, axis, index, slab=slab, step=step), display.low, display.high)
+    plane = display_copy.plane(found, axis, index, step) if slab == 1 else None
+    if plane is None:
+        plane = to_display(take_slice(found.array, axis, index, slab=slab, step=step), display.low, display.high)
     headers |= {"X-Dtype": "uint8", "X-Shape": _shape(plane), "X-Limits": f"{display.low!r},{display.high!r}"}
     if encoding == "jpeg":
         body = quantise.encode_jpeg(plane, FULL_QUALITY if step == 1 else MOVING_QUALITY)

@@ -31,11 +31,19 @@ NUMBERS = {
 
 
 def toolbar(project: Project, name: str, table: ObjectTable, version: str, shown: ObjectTable) -> str:
-    """Undo, delete, filter, export; returns what a click on the table does: "Select" or "Edit cells"."""
+    """Mode, undo, delete; returns what a click on the table does: "Select" or "Edit cells"."""
     history = project.tables.history(name)
     chosen = table_editing.selected(shown)
     edit = table_editing.change
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="objects-bar"):
+        mode = st.segmented_control(
+            "Mode",
+            ("Select", "Edit cells"),
+            default="Select",
+            key="objects.mode",
+            label_visibility="collapsed",
+            required=True,
+        )
         st.button("Undo", disabled=not history.can_undo, on_click=table_editing.step, args=(project, name, False))
         st.button("Redo", disabled=not history.can_redo, on_click=table_editing.step, args=(project, name, True))
         st.button(
@@ -53,19 +61,7 @@ def toolbar(project: Project, name: str, table: ObjectTable, version: str, shown
                 args=(project, name, version, lambda t: keep(t, ids)),
                 help="Delete every object that the filter hides; Undo brings them back.",
             )
-        if st.button("Export", type="primary", disabled=not ids):
-            export_dialog(project, name, shown)
-    return (
-        st.segmented_control(
-            "Mode",
-            ("Select", "Edit cells"),
-            default="Select",
-            key="objects.mode",
-            label_visibility="collapsed",
-            required=True,
-        )
-        or "Select"
-    )
+    return mode or "Select"
 
 
 def columns(rows: pd.DataFrame) -> dict[str, Any]:
@@ -87,18 +83,8 @@ def columns(rows: pd.DataFrame) -> dict[str, Any]:
 def grid(project: Project, name: str, version: str, shown: ObjectTable, mode: str) -> None:
     """The table: rows selectable, or cells editable."""
     rows = shown.rows
-    ordered = rows[
-        [
-            "id",
-            "class",
-            "x",
-            "y",
-            "z",
-            "size",
-            "score",
-            *[c for c in rows if c not in ("id", "class", "x", "y", "z", "size", "score")],
-        ]
-    ]
+    first = ["id", "class", "x", "y", "z", "size", "score"]
+    ordered = rows[[*first, *(c for c in rows if c not in first)]]
     generation = st.session_state.get(table_editing.GENERATION, 0)
     ids = [int(i) for i in rows["id"]]
     if mode == "Select":
@@ -155,15 +141,14 @@ def slices(project: Project, name: str, version: str, shown: ObjectTable) -> Non
     if tomogram is None:
         empty("The tomogram of these objects is no longer among the sources.")
         return
-    state = viewer(
+    viewer(
         tomogram,
         overlays=[o.hidden() for o in overlay_layers(project, tomogram.name)],
         objects=[ObjectLayer(table=name, version=version, selected=chosen[-1] if chosen else None)],
         goto=goto,
-        height=TABLE_HEIGHT + 92,
+        height=TABLE_HEIGHT + 118,
         heard=take_event,
     )
-    del state
 
 
 def take_event(event: dict[str, Any]) -> None:
@@ -175,16 +160,19 @@ def take_event(event: dict[str, Any]) -> None:
 def pictures(project: Project, version: str, shown: ObjectTable) -> None:
     """The gallery of the shown rows, a page at a time."""
     pages = -(-len(shown) // GALLERY_PAGE)
+    bare: dict[str, Any] = {"label_visibility": "collapsed", "persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="center", key="gallery-bar"):
         order = st.selectbox(
-            "Order", ("table", "size", "score"), key="gallery.order", label_visibility="collapsed", width=130,
-            format_func=lambda o: f"in order of {o}", persist_state="session",
-        )  # fmt: skip
-        box = st.number_input("Box (Å)", 50.0, 5000.0, 400.0, 50.0, key="gallery.box", label_visibility="collapsed", width=130,
-            help="Edge of each picture in Å.", persist_state="session")  # fmt: skip
-        average = st.number_input("Slices", 1, 51, 5, 2, key="gallery.slices", label_visibility="collapsed", width=110,
-            help="Neighbouring slices averaged for a picture.", persist_state="session")  # fmt: skip
-        st.caption(f"central XY slices, {box:g} Å wide, {average} averaged")
+            "Order",
+            ("table", "size", "score"),
+            key="gallery.order",
+            width=150,
+            format_func=lambda o: f"in order of {o}",
+            **bare,
+        )
+        box = st.number_input("Box (Å)", 50.0, 5000.0, 400.0, 50.0, format="%.0f", key="gallery.box", width=130, **bare)
+        average = st.number_input("Slices", 1, 51, 5, 2, key="gallery.slices", width=110, **bare)
+        st.caption(f"central XY slices, {box:.0f} Å wide, {average} averaged")
         number = st.pagination(pages, key="gallery.page") if pages > 1 else 1
     rows = shown.rows
     if order != "table":
@@ -212,6 +200,8 @@ def main() -> None:
             assert name is not None
             table, version = table_editing.read(project, name)
             shown = table_editing.filters(table)
+            if st.button("Export", type="primary", disabled=not len(shown)):
+                export_dialog(project, name, shown)
         table_editing.said()
         mode = toolbar(project, name, table, version, shown)
         grid(project, name, version, shown, mode)

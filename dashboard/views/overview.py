@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import served
 from dashboard.pages import page
-from dashboard.widgets import numbers
+from dashboard.widgets import numbers, table_editing
 from dashboard.widgets.frame import header
 from dashboard.widgets.job_card import badge, follow
 from engine.jobs import list_jobs
@@ -27,18 +27,34 @@ def road(project: Project) -> None:
     with st.container(border=True):
         st.subheader("Pick without training", anchor=False)
         for number, (done, label, view) in enumerate(steps):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                mark = ":material/check_circle:" if done else ":material/radio_button_unchecked:"
-                st.page_link(
-                    page(view),
-                    label=f"{'**' if number == following else ''}{number + 1}  {label}{'**' if number == following else ''}",
-                    icon=mark,
-                )
+            mark = ":material/check_circle:" if done else ":material/radio_button_unchecked:"
+            words = f"{number + 1}  {label}"
+            st.page_link(page(view), label=f"**{words}**" if number == following else words, icon=mark)
         if following < len(steps):
             if st.button(steps[following][1], type="primary", key="next-step"):
                 st.switch_page(page(steps[following][2]))
         elif jobs:
             st.caption("All steps done once; repeat any of them with other parameters.")
+
+
+def holdings(project: Project) -> None:
+    """Objects by class in each table, and the label maps."""
+    with st.container(border=True):
+        st.subheader("Results", anchor=False)
+        rows = []
+        for name in project.tables.names():
+            table, _ = table_editing.read(project, name)
+            counts = table.rows["class"].value_counts()
+            words = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+            rows.append({"Kind": "objects", "Name": name, "Holds": words})
+        for found in project.segmentations():
+            made = found.made_by.get("made", "")[:10]
+            words = f"label map of {found.tomogram}" + (f", made {made}" if made else "")
+            rows.append({"Kind": "segmentation", "Name": found.name, "Holds": words})
+        if rows:
+            st.dataframe(rows, hide_index=True, height=min(36 * len(rows) + 38, 330))
+        else:
+            st.caption("No results yet. Segment a tomogram, then pick particles from it.")
 
 
 def main() -> None:
@@ -59,6 +75,8 @@ def main() -> None:
     left, right = st.columns([1, 1], gap="medium")
     with left:
         road(project)
+    with left:
+        holdings(project)
     with right, st.container(border=True):
         st.subheader("Done last", anchor=False)
         recent = list_jobs(project.root)[:6]

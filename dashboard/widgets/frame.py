@@ -16,7 +16,8 @@ _CSS = """
 [data-testid="stHeader"] { background: transparent; height: 2.2rem; min-height: 2.2rem; }
 [data-testid="stSidebarHeader"] { padding: 0.5rem 0.75rem 0; height: 2.4rem; margin: 0; }
 [data-testid="stSidebarUserContent"] { padding: 0.5rem 1rem 1rem; }
-.td-title { font-size: 1.3rem !important; font-weight: 600 !important; padding: 0 !important; margin: 0; line-height: 1.5; }
+.td-title { font-size: 1.3rem !important; font-weight: 600 !important; padding: 0 !important; margin: 0;
+  line-height: 1.5; }
 .stMainBlockContainer h2 { font-size: 1.05rem; font-weight: 600; padding: 0.2rem 0; }
 .stMainBlockContainer h3 { font-size: 0.95rem; font-weight: 600; padding: 0.1rem 0; }
 [data-testid="stMetricValue"] { font-size: 1.3rem; font-variant-numeric: tabular-nums; }

@@ -47,12 +47,18 @@ def gallery(
 
     Parameters
     ----------
+    project
+        Where the tomograms are.
+    table
+        A page of rows.
     version
         Of the table, for the cache.
     box_angstrom
         Edge of the square cut out around each particle.
     average
         Slices averaged for a picture.
+    selected
+        Ids drawn with a frame.
     """
     rows = table.rows
     ids = [int(i) for i in rows["id"]]

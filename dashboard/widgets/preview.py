@@ -30,6 +30,10 @@ def preview_box(
 
     Parameters
     ----------
+    project, tomogram
+        What is shown.
+    task_name, raw
+        The task and its unchecked parameters.
     edges
         Lengths of the box to choose from, voxels; the middle one is the start.
     overlays

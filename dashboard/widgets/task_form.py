@@ -18,6 +18,8 @@ def task_form(
 
     Parameters
     ----------
+    task
+        Its model gives the fields.
     choices
         What fields with a `source` offer, by that source ("tomograms", "segmentations").
     start

@@ -1,8 +1,9 @@
 """Touching particles divided at their necks: a watershed of the distance to the background.
 
-Method: PickET S2 (distance transform, peaks, markers, flooding as in SciPy and scikit-image). Equal to those
-functions applied to the whole volume, but in less memory: the distance is taken slab by slab, and only groups
-of voxels with several peaks are flooded, each in its own box.
+Method: PickET S2 (distance transform, peaks, markers, flooding as in SciPy and scikit-image). To
+spare memory the distance is taken slab by slab, and each group of touching voxels is flooded alone, in its own
+box. Voxels equally far from two equally high peaks may so fall to the other one than in a single flooding of
+the whole, where the order of equals hangs on how many other peaks there are; nothing else differs.
 """
 
 import numpy as np

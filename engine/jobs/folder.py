@@ -153,7 +153,7 @@ def _state(folder: Path, status: dict[str, Any], process: dict[str, Any], create
     if not process:
         # Between the making of the folder and the start of the process; a launcher killed there leaves it so.
         young = time.time() - created < 30
-        return ("queued", "") if young and not cancelling else ("lost", "It never started; launch it again with Retry.")
+        return ("queued", "") if young and not cancelling else ("lost", "It never started; use Run again.")
     if is_local(process):  # type: ignore[arg-type]
         alive = is_alive(process)  # type: ignore[arg-type]
     else:
@@ -166,10 +166,8 @@ def _state(folder: Path, status: dict[str, Any], process: dict[str, Any], create
     if cancelling:
         return "cancelled", ""
     when = datetime.fromtimestamp(_last_word(folder)).strftime("%Y-%m-%d %H:%M:%S")
-    return (
-        "lost",
-        f"The process ended without a word (killed, or the machine restarted; last sign {when}). Launch it again with Retry.",
-    )
+    why = f"The process ended without a word (killed, or the machine restarted; last sign {when})."
+    return "lost", f"{why} Use Run again."
 
 
 def _last_word(folder: Path) -> float:

@@ -16,8 +16,10 @@ def run_here(project: Project, task_name: str, raw: Any, echo: Callable[[str], N
 
     Parameters
     ----------
-    raw
-        Unchecked parameters.
+    project
+        Where it runs.
+    task_name, raw
+        The task and its unchecked parameters.
     echo
         Gets each line of progress and log.
 

@@ -55,7 +55,7 @@ def launch(project: Project, task_name: str, raw: Any, retry_of: str | None = No
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # closing the server's terminal does not reach it; cancel reaches its whole tree
+                start_new_session=True,  # closing the server's terminal does not reach it
                 pass_fds=(handle,),
             )
     finally:

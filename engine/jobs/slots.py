@@ -54,6 +54,8 @@ def wait_for_slot(kind: str, ticket: Path, each_turn: Callable[[int], None]) -> 
 
     Parameters
     ----------
+    kind, ticket
+        Of `take_ticket`.
     each_turn
         Called at every look with the number of jobs ahead; may raise to give up.
 

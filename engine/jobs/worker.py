@@ -99,6 +99,8 @@ def work(folder: Path, wait: Callable[[], str | None], echo: Callable[[str], Non
 
     Parameters
     ----------
+    folder
+        Made by `engine.jobs.launch.make_job`.
     wait
         Waits for a slot and returns its name; None when the job needs no slot.
     echo

@@ -135,8 +135,10 @@ class Project:
         Parameters
         ----------
         source
-            Relative ones are taken from the current folder, or with `inside` from the project's, and are then kept
-            relative, so that the project can be moved or copied with the tomograms that it holds.
+            A relative one is taken from the current folder.
+        inside
+            Taken from the project's folder instead and kept relative, so that the project can be moved or copied with
+            the tomograms that it holds.
 
         Raises
         ------

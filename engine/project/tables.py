@@ -124,6 +124,8 @@ class TableStore:
 
         Parameters
         ----------
+        name, table
+            Which table, and what it shall hold.
         based_on
             The version that the edit began from, from `read_version`.
 

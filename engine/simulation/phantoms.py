@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from engine.errors import UserError
 from engine.objects.orientations import relion_from_rotation
 from engine.simulation.imaging import image
-from engine.simulation.placement import Scene
+from engine.simulation.placement import GAPS, Scene
 from engine.simulation.shapes import SHAPES, Point, capsule_distance, shell_distance
 
 USUAL_VOXELS = 128 * 256 * 256
@@ -224,8 +224,8 @@ def _filament(scene: Scene, random: np.random.Generator) -> None:
     points = next(
         (
             p
-            for share in (0.7, 0.5, 0.35)
-            if (p := _free_path(scene, share * scene.shape[2], reach, random)) is not None
+            for share, gap in product((0.7, 0.5, 0.35), GAPS)
+            if (p := _free_path(scene, share * scene.shape[2], reach, gap, random)) is not None
         ),
         None,
     )
@@ -242,8 +242,8 @@ def _filament(scene: Scene, random: np.random.Generator) -> None:
         )
 
 
-def _free_path(scene: Scene, length: float, reach: float, random: np.random.Generator) -> np.ndarray | None:
-    """Points (x, y, z, voxels) less than `reach` apart along a bent line that touches nothing, or None."""
+def _free_path(scene: Scene, length: float, reach: float, gap: float, random: np.random.Generator) -> np.ndarray | None:
+    """Points (x, y, z, voxels) less than `reach` apart on a bent line, `gap` Å from everything, or None."""
     along = np.linspace(-0.5, 0.5, max(3, int(np.ceil(1.2 * length / reach))))
     sizes = np.array(scene.shape[::-1], float)
     for _ in range(500):
@@ -254,6 +254,6 @@ def _free_path(scene: Scene, length: float, reach: float, random: np.random.Gene
         middle = random.uniform(reach + 0.5, sizes - 1.5 - reach)
         points = middle + np.concatenate([flat @ turn, rise[:, None]], axis=1)
         fits = np.all(points >= reach + 0.5) and np.all(points <= sizes - 1.5 - reach)
-        if fits and scene.is_free(points, reach):
+        if fits and scene.is_free(points, reach, gap):
             return points
     return None

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 ATTEMPTS = 3000
-GAP = 60.0
-"""Å between things, so that those a blur widens do not all run together."""
+GAPS = (60.0, 20.0)
+"""Å between things: wide enough that a blur does not join them all or, where that fits nowhere, less."""
 
 
 class Scene:
@@ -35,15 +35,16 @@ class Scene:
         low, high = np.full(3, radius + 0.5), sizes - 1.5 - radius
         if np.any(low > high):
             return None
-        for place in random.uniform(low, high, (ATTEMPTS, 3)):
-            if self.is_free(place[None], radius):
-                return place
+        for gap in GAPS:
+            for place in random.uniform(low, high, (ATTEMPTS, 3)):
+                if self.is_free(place[None], radius, gap):
+                    return place
         return None
 
-    def is_free(self, centres: np.ndarray, radius: float) -> bool:
-        """Whether balls about centres `[n, 3]` (x, y, z, voxels) touch nothing, with a gap between."""
+    def is_free(self, centres: np.ndarray, radius: float, gap: float) -> bool:
+        """Whether balls about centres `[n, 3]` (x, y, z, voxels) keep `gap` Å away from everything."""
         apart = np.linalg.norm(centres[:, None] - self._centres[None], axis=-1)
-        return bool(np.all(apart > radius + self._radii + GAP / self.voxel_size))
+        return bool(np.all(apart > radius + self._radii + gap / self.voxel_size))
 
     def take(self, centres: np.ndarray, radius: float) -> None:
         """Mark balls about centres `[n, 3]` as taken."""

@@ -11,6 +11,8 @@ def run_items(job: Job, names: Sequence[str], work: Callable[[str, Callable[[flo
 
     Parameters
     ----------
+    job
+        Told how each item stands.
     names
         The items, done in this order.
     work

@@ -47,7 +47,7 @@ class PickParameters(Parameters):
     mode: Literal["components", "watershed"] = parameter(
         "components",
         title="Divide into particles by",
-        help="components = voxels that touch are one particle; watershed = touching particles are divided at their necks.",
+        help="components = voxels that touch are one particle; watershed = they are divided at their necks.",
     )
     min_distance: int = parameter(
         5,
@@ -186,7 +186,8 @@ def preview(parameters: PickParameters, project: Project, tomogram: str, box: Bo
     centres = instances.centroids[:, ::-1] + np.array(box.start[::-1], dtype=float)
     text = f"{len(instances.sizes):,} objects in the box"
     if len(instances.sizes):
-        text += f", {int(instances.sizes.min()):,} to {int(instances.sizes.max()):,} voxels (median {int(np.median(instances.sizes)):,})"
+        least, most, middle = (int(f(instances.sizes)) for f in (np.min, np.max, np.median))
+        text += f", {least:,} to {most:,} voxels (median {middle:,})"
     return Preview(box, instance_map, text, centres, instances.sizes)
 
 

@@ -13,6 +13,8 @@ def stamp(task: str, settings: dict[str, Any], source: Path, **facts: Any) -> di
 
     Parameters
     ----------
+    task
+        Its name.
     settings
         The parameters that decide the result, and no others: another value makes it stale.
     source

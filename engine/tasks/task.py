@@ -28,7 +28,7 @@ class Job(Protocol):
         """Say how one item of many (a tomogram) stands: waiting, running, done, skipped or failed."""
 
     def output(self, kind: str, name: str, path: Path, **facts: Any) -> None:
-        """Name a finished result: `kind` is segmentation, table, file …"""
+        """Name a finished result; `kind` is segmentation, table or tomogram."""
 
 
 class Parameters(BaseModel):
@@ -53,6 +53,8 @@ def parameter(
 
     Parameters
     ----------
+    default
+        Without one the field is required.
     title, help, unit
         What the form shows. One short line of help.
     advanced
@@ -66,7 +68,7 @@ def parameter(
     limits
         As pydantic's Field takes them: ge, gt, le, lt, min_length …
     """
-    extra = {"unit": unit, "advanced": advanced, "source": source, "beside": beside, "only_if": only_if}
+    extra: dict[str, Any] = {"unit": unit, "advanced": advanced, "source": source, "beside": beside, "only_if": only_if}
     return _PydanticField(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 
@@ -101,7 +103,7 @@ class Box:
         return cls((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
 
     def grown(self, margin: int, shape: tuple[int, int, int]) -> "Box":
-        """This box with `margin` voxels more on each side, cut at the faces of a volume of `shape`."""
+        """The box with `margin` voxels more on each side, cut at the faces of a volume of `shape`."""
         z, y, x = (max(a - margin, 0) for a in self.start)
         z2, y2, x2 = (min(b + margin, n) for b, n in zip(self.stop, shape, strict=True))
         return Box((z, y, x), (z2, y2, x2))

@@ -42,7 +42,9 @@ def open_page(page: Page, name: str) -> None:
     expect(page.locator("h1")).to_have_text(name)
 
 
-def test_from_a_folder_to_an_exported_star_file(page: Page, start_server: Callable, folder: Path, tmp_path: Path) -> None:
+def test_from_a_folder_to_an_exported_star_file(
+    page: Page, start_server: Callable, folder: Path, tmp_path: Path
+) -> None:
     server = start_server(tmp_path / "project")
     page.goto(server.link)
     expect(page.get_by_role("button", name="Add tomograms")).to_be_visible()

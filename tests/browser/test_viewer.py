@@ -222,6 +222,20 @@ def test_objects_are_found_with_keys_and_clicks(page: Page, start_server: Callab
     wait_until(page, "v.selected.id === 2 && v.position.x === 82")
     page.wait_for_function("globalThis.__tomodeckViewer.outbox.waiting.length === 0")  # all events were taken
 
+    # Edits show at once and go to the page as events, each acknowledged.
+    page.evaluate("globalThis.__tomodeckViewer.objectSets[0].editable = true")
+    page.mouse.move(*on_screen(page, "z", 82, 31))
+    page.mouse.down()
+    page.mouse.move(*on_screen(page, "z", 92, 36), steps=5)
+    page.mouse.up()
+    moved = viewer(page, "v.objectSets[0].rows.find((row) => row.id === 2)")
+    assert (moved["x"], moved["y"], moved["z"]) == (90, 35, 16)
+    page.keyboard.press("Delete")
+    page.keyboard.press("a")
+    assert viewer(page, "v.objectSets[0].rows.map((row) => row.id)") == [1, None]
+    assert viewer(page, "v.outbox.number") >= 3
+    page.wait_for_function("globalThis.__tomodeckViewer.outbox.waiting.length === 0")
+
 
 def test_vanished_file_is_said_in_the_viewer(page: Page, start_server: Callable, project: Project) -> None:
     server = start_server(project.root)

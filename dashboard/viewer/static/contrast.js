@@ -2,7 +2,6 @@
 
 import { clamp } from "./planes.js";
 
-const WIDTH = 148;
 const HEIGHT = 24;
 
 /** Percentiles of the bytes of a slice, as densities [low, high] of its layer. */
@@ -37,6 +36,7 @@ export class ContrastControl {
       <i class="handle" role="slider" tabindex="0" aria-label="white at density"></i>`;
     this.canvas = this.element.querySelector("canvas");
     this.handles = [...this.element.querySelectorAll(".handle")];
+    new ResizeObserver(() => this.draw()).observe(this.element);
     let held = null;
     const partAt = (event) => {
       const box = this.element.getBoundingClientRect();
@@ -83,15 +83,16 @@ export class ContrastControl {
   draw() {
     const { layer, colours, inverted } = this.viewer;
     const ratio = window.devicePixelRatio;
-    this.canvas.width = WIDTH * ratio;
+    const width = this.element.clientWidth;
+    this.canvas.width = width * ratio;
     this.canvas.height = HEIGHT * ratio;
-    if (!layer) return;
+    if (!layer || !width) return;
     const ctx = this.canvas.getContext("2d");
     ctx.scale(ratio, ratio);
     const [from, to] = layer.range;
     const counts = grouped(layer.histogram);
     const most = Math.max(...counts, 1);
-    const position = (density) => ((density - layer.low) / (layer.high - layer.low)) * WIDTH;
+    const position = (density) => ((density - layer.low) / (layer.high - layer.low)) * width;
     const bin = (to - from) / counts.length;
     const [low, high] = this.parts();
     ctx.fillStyle = colours.muted;
@@ -105,8 +106,8 @@ export class ContrastControl {
     ctx.strokeStyle = colours.accent;
     ctx.lineWidth = 1.25;
     ctx.beginPath();
-    ctx.moveTo(low * WIDTH, inverted ? 1 : HEIGHT - 1);
-    ctx.lineTo(high * WIDTH, inverted ? HEIGHT - 1 : 1);
+    ctx.moveTo(low * width, inverted ? 1 : HEIGHT - 1);
+    ctx.lineTo(high * width, inverted ? HEIGHT - 1 : 1);
     ctx.stroke();
     [low, high].forEach((part, i) => {
       this.handles[i].style.left = `${part * 100}%`;

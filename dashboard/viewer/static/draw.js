@@ -69,7 +69,7 @@ function drawCrosshair(pane, ctx, ratio) {
   const gap = Math.min(14, Math.max(5, pane.scale().unit * 2));
   const { width, height } = pane.size;
   ctx.strokeStyle = pane.viewer.colours.accent;
-  ctx.globalAlpha = 0.75;
+  ctx.globalAlpha = 0.9;
   ctx.lineWidth = 1 / ratio;
   ctx.beginPath();
   ctx.moveTo(0, y);

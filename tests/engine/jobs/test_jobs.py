@@ -131,7 +131,7 @@ def test_jobs_wait_their_turn_and_a_killed_one_frees_its_slot(project: Project) 
     wait(second, "cancelled")
     os.killpg(first.process["pid"], signal.SIGKILL)
     lost = wait(first, "lost")
-    assert "Retry" in lost.message
+    assert "Run again" in lost.message
     wait(third, "done")
     delete(read_job(second.folder))
     assert len(list_jobs(project.root)) == 2
@@ -153,7 +153,7 @@ def test_a_deleted_project_ends_its_job_and_comes_not_back(project: Project, tmp
     job = wait(launch(project, "unsupervised", {"tomograms": ["large"]}), "running")
     shutil.rmtree(project.root)
     process = psutil.Process(job.process["pid"])
-    gone, alive = psutil.wait_procs([process], timeout=60)
+    gone, _ = psutil.wait_procs([process], timeout=60)
     assert gone or process.status() == psutil.STATUS_ZOMBIE
     assert not project.root.exists()
     assert (tmp_path / "data" / "large.mrc").exists()

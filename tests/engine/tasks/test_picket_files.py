@@ -95,10 +95,8 @@ def test_both_steps_from_their_files(folder: Path) -> None:
         32,
         40,
     ]
-    instance_file = (
-        folder
-        / "results/set/instance_segmentations/instance_segmentation_0_intensities_kmeans_connected_component_labeling.h5"
-    )
+    name = "instance_segmentation_0_intensities_kmeans_connected_component_labeling.h5"
+    instance_file = folder / "results/set/instance_segmentations" / name
     with h5py.File(instance_file) as handle:
         assert handle["segmentations/instance_segmentation"].shape == (24, 32, 40)
         assert handle["segmentations"].attrs["pex_mode"] == "connected_component_labeling"
