@@ -26,7 +26,7 @@ STATIC = Path(__file__).with_name("static")
 AXES = {"z": 0, "y": 1, "x": 2}
 MAX_SLAB = 201
 MAX_STEP = 16
-FULL_QUALITY, MOVING_QUALITY = 85, 75
+FULL_QUALITY, MOVING_QUALITY = 82, 75
 KEEP = "private, max-age=3600, immutable"
 
 

@@ -52,7 +52,7 @@ def holdings(project: Project) -> None:
             words = f"label map of {found.tomogram}" + (f", made {made}" if made else "")
             rows.append({"Kind": "segmentation", "Name": found.name, "Holds": words})
         if rows:
-            st.dataframe(rows, hide_index=True, height=min(36 * len(rows) + 38, 330))
+            st.dataframe(rows, hide_index=True)
         else:
             st.caption("No results yet. Segment a tomogram, then pick particles from it.")
 

@@ -16,6 +16,7 @@ import torch
 from engine.errors import UserError
 from engine.features.neighbourhoods import FLOAT, Neighbourhoods
 from engine.features.progress import Progress, silent
+from engine.features.sampled import fits_in_memory, sample_centres
 from engine.features.seeding import first_centres
 
 MAX_ITERATIONS = 300
@@ -65,12 +66,12 @@ def fit_kmeans(
         All neighbourhoods are the same.
     """
     progress(0.0, "k-means: choosing the first centres")
+    if included is not None and fits_in_memory(boxes, int(included.sum())):
+        centres, iteration = sample_centres(boxes, included, seed)
+        _refuse_equal(centres)
+        return LinearDecision((centres + boxes.centre).cpu().numpy(), iteration)
     centres, squares = first_centres(boxes, included, seed)
-    if torch.equal(centres[0], centres[1]):
-        raise UserError(
-            "All neighbourhoods that the clusters are fitted on are the same: there is nothing to separate. "
-            "Choose other slice limits or another region."
-        )
+    _refuse_equal(centres)
     count, total = _whole(boxes, included)
     tolerance = TOLERANCE * (squares / count - float((total / count).square().sum())) / boxes.n_values
 
@@ -91,6 +92,14 @@ def fit_kmeans(
         if changed == 0 or float((centres - old).square().sum()) <= tolerance:
             break
     return LinearDecision((centres + boxes.centre).cpu().numpy(), iteration)
+
+
+def _refuse_equal(centres: torch.Tensor) -> None:
+    if torch.equal(centres[0], centres[1]):
+        raise UserError(
+            "All neighbourhoods that the clusters are fitted on are the same: there is nothing to separate. "
+            "Choose other slice limits or another region."
+        )
 
 
 def _assign(

@@ -13,7 +13,7 @@ from typing import TypeVar
 import torch
 
 FLOAT = torch.float64
-SLAB_VOXELS = 1_000_000
+SLAB_VOXELS = 200_000
 BATCH_VOXELS = 32_768
 Result = TypeVar("Result")
 
@@ -120,62 +120,66 @@ class Neighbourhoods:
         per_plane : int
             Blocks of one plane. The last of them reach into the next plane and are of no use.
         """
-        per_plane = -(-self.volume.shape[1] // rows)
-        values = self.volume[start : stop + self.size - 1].to(FLOAT) - self.centre
+        planes, (_, height, width) = stop - start + self.size - 1, self.volume.shape
+        per_plane = -(-height // rows)
+        n_rows = planes * per_plane * rows
+        values = torch.empty((n_rows + self.size - 1, width), dtype=FLOAT, device=self.volume.device)
+        values[n_rows:] = 0
+        by_plane = values[:n_rows].view(planes, -1, width)
+        by_plane[:, height:] = 0
+        inside = by_plane[:, :height]
+        inside.copy_(self.volume[start : start + planes]).sub_(self.centre)
         if squared:
-            values.square_()
-        missing = per_plane * rows - self.volume.shape[1]
-        values = torch.nn.functional.pad(values, (0, 0, 0, missing)).reshape(-1, self.volume.shape[2])
-        values = torch.nn.functional.pad(values, (0, 0, 0, self.size - 1))
+            inside.square_()
         return values.unfold(0, rows + self.size - 1, rows).transpose(1, 2), per_plane
 
-    def _batches(self, planes: int) -> Iterator[tuple[int, int]]:
-        """Successive planes of a slab that are worked on in one operation, so that its results stay in the cache."""
-        step = max(1, BATCH_VOXELS // (self.shape[1] * self.shape[2]))
-        for first in range(0, planes, step):
-            yield first, min(first + step, planes)
+    def _batches(self, blocks: int, rows: int) -> Iterator[tuple[int, int]]:
+        """Successive blocks that are worked on in one operation, so few that its results stay in the cache."""
+        step = max(1, BATCH_VOXELS // (rows * self.shape[2]))
+        for first in range(0, blocks, step):
+            yield first, min(first + step, blocks)
 
     def _correlate(self, start: int, stop: int, kernels: torch.Tensor, squared: bool) -> torch.Tensor:
         n, rows, (_, height, width) = self.size, self.size - 1, self.shape
         k = kernels.shape[0]
         # A correlation along y is a product with a band matrix; one holds it for all kernels and x offsets.
-        band = torch.zeros((n, k, n, rows, rows + n - 1), dtype=FLOAT, device=self.volume.device)
+        band = torch.zeros((n, n, k, rows, rows + n - 1), dtype=FLOAT, device=self.volume.device)
         for row in range(rows):
-            band[:, :, :, row, row : row + n] = kernels.permute(1, 0, 3, 2)
-        band = band.reshape(n, k * n * rows, rows + n - 1)
+            band[:, :, :, row, row : row + n] = kernels.permute(1, 3, 0, 2)
+        band = band.reshape(n, n * k * rows, rows + n - 1)
 
         blocks, per_plane = self._blocks(start, stop, rows, squared)
-        result = torch.empty((k, stop - start, height, width), dtype=FLOAT, device=self.volume.device)
-        for first, last in self._batches(stop - start):
-            total = torch.matmul(band[0], blocks[first * per_plane : last * per_plane])
+        n_blocks = (stop - start) * per_plane
+        result = torch.empty((n_blocks, k, rows, width), dtype=FLOAT, device=self.volume.device)
+        for first, last in self._batches(n_blocks, rows):
+            matrices = band[:, None].expand(-1, last - first, -1, -1)
+            total = torch.bmm(matrices[0], blocks[first:last])
             for dz in range(1, n):
-                seen = blocks[(first + dz) * per_plane : (last + dz) * per_plane]
-                total.baddbmm_(band[dz].expand(seen.shape[0], -1, -1), seen)
-            parts = total.view(last - first, per_plane, k, n, rows, -1)
-            out = parts[:, :, :, 0, :, :width].clone()
-            for dx in range(1, n):
-                out += parts[:, :, :, dx, :, dx : dx + width]
-            by_kernel = out.permute(2, 0, 1, 3, 4).reshape(k, last - first, per_plane * rows, width)
-            result[:, first:last] = by_kernel[:, :, :height]
-        return result
+                total.baddbmm_(matrices[dz], blocks[first + dz * per_plane : last + dz * per_plane])
+            parts = total.view(last - first, n, k, rows, -1)
+            torch.add(parts[:, 0, :, :, :width], parts[:, 1, :, :, 1 : 1 + width], out=result[first:last])
+            for dx in range(2, n):
+                result[first:last] += parts[:, dx, :, :, dx : dx + width]
+        by_plane = result.view(stop - start, per_plane, k, rows, width).permute(2, 0, 1, 3, 4)
+        return by_plane.reshape(k, stop - start, per_plane * rows, width)[:, :, :height]
 
     def _product_sum(self, start: int, stop: int, weights: torch.Tensor) -> torch.Tensor:
         n, rows, (_, height, width) = self.size, 2 * (self.size - 1), self.shape
         blocks, per_plane = self._blocks(start, stop, rows)
+        n_blocks = (stop - start) * per_plane
+        padded = torch.zeros((stop - start, per_plane * rows, width), dtype=FLOAT, device=self.volume.device)
+        padded[:, :height] = weights
+        padded = padded.view(n_blocks, rows, width)
         pairs = torch.zeros((n, n * rows, rows + n - 1), dtype=FLOAT, device=self.volume.device)
-        for first, last in self._batches(stop - start):
-            planes = (last - first, per_plane * rows, width)
-            padded = torch.zeros(planes, dtype=FLOAT, device=self.volume.device)
-            padded[:, :height] = weights[first:last]
-            padded = padded.view(-1, rows, width)
-            shifted = (padded.shape[0], n, rows, self.volume.shape[2])
-            spread = torch.zeros(shifted, dtype=FLOAT, device=self.volume.device)
+        for first, last in self._batches(n_blocks, rows):
+            shape = (last - first, n, rows, self.volume.shape[2])
+            shifted = torch.zeros(shape, dtype=FLOAT, device=self.volume.device)
             for dx in range(n):
-                spread[:, dx, :, dx : dx + width] = padded
-            spread = spread.view(-1, n * rows, self.volume.shape[2])
+                shifted[:, dx, :, dx : dx + width] = padded[first:last]
+            shifted = shifted.view(last - first, n * rows, -1)
             for dz in range(n):
-                seen = blocks[(first + dz) * per_plane : (last + dz) * per_plane]
-                pairs[dz] += torch.bmm(spread, seen.transpose(1, 2)).sum(0)
+                seen = blocks[first + dz * per_plane : last + dz * per_plane]
+                pairs[dz] += torch.bmm(shifted, seen.transpose(1, 2)).sum(0)
         # The products of every weight's row with every row of the volume: those dy apart make up offset dy.
         by_row = pairs.view(n, n, rows, rows + n - 1)
         total = torch.zeros((n, n, n), dtype=FLOAT, device=self.volume.device)

@@ -6,7 +6,7 @@ import { Picture } from "./picture.js";
 import { PLANES, clamp } from "./planes.js";
 
 const SETTLED_MS = 70; // no new slice for this long: full resolution; longer for a slow hand, within …
-const SETTLED_MOST_MS = 110;
+const SETTLED_MOST_MS = 100;
 const OVERLAY_PATIENCE_MS = 250; // after this a slice is shown although its label map is not there yet
 const LARGEST_SCALE = 48; // device pixels per voxel
 const HUGE = 8e6; // voxels of a slice from where moving shows half resolution even on a fast way

@@ -1,11 +1,13 @@
 // The viewer as a whole: three linked planes, one crosshair, and what is shown over the tomogram.
 
+import { boxRange } from "./box.js";
+import { Contents } from "./contents.js";
 import { contrastOfSlice } from "./contrast.js";
 import { Editing } from "./editing.js";
 import { Outbox } from "./events.js";
 import { listenToKeys } from "./keys.js";
-import { Overlay, readLayer } from "./layers.js";
-import { ObjectSet } from "./objects.js";
+import { readLayer } from "./layers.js";
+import { Notices } from "./notices.js";
 import { Pane } from "./pane.js";
 import { greyTable } from "./palette.js";
 import { Place } from "./place.js";
@@ -16,7 +18,6 @@ import { readColours } from "./theme.js";
 import { Toolbar } from "./toolbar.js";
 
 const FOLLOW_MS = 250;
-const WAITING_MS = 300; // the progress line appears after this
 const MOST_SLAB = 101;
 
 export class Viewer {
@@ -43,13 +44,13 @@ export class Viewer {
     this.inverted = false;
     this.contrast = [0, 1];
     this.greys = greyTable(0, 255, false);
-    this.overlays = [];
-    this.objectSets = [];
+    this.contents = new Contents(this);
     this.selected = null;
     this.cursor = null;
     this.box = null;
+    this.notices = new Notices(this);
     this.outbox = new Outbox();
-    this.store = new SliceStore((wish, entry) => this.panes[wish.axis].arrived(wish, entry), (text) => this.setProblem("slices", text));
+    this.store = new SliceStore((wish, entry) => this.panes[wish.axis].arrived(wish, entry), (text) => this.notices.problem("slices", text));
     this.editing = new Editing(this);
     this.place = new Place(this);
     this.status = new StatusLine(this);
@@ -58,17 +59,13 @@ export class Viewer {
     this.build();
     listenToKeys(this);
     this.lastPaint = null;
-    this.problems = new Map();
   }
 
   build() {
     this.main = document.createElement("div");
     this.main.className = "planes";
     this.main.append(...ORDER.map((axis) => this.panes[axis].element));
-    this.progress = Object.assign(document.createElement("div"), { className: "progress" });
-    this.alert = Object.assign(document.createElement("div"), { className: "alert", hidden: true });
-    this.alert.setAttribute("role", "alert");
-    this.main.append(this.progress, this.alert, this.toolbar.menu.element, this.toolbar.help);
+    this.main.append(this.notices.progress, this.notices.alert, this.toolbar.menu.element, this.toolbar.help);
     this.root.append(this.toolbar.element, this.main, this.status.element);
     this.root.addEventListener("pointerleave", () => this.place.flush());
     this.root.addEventListener("pointerdown", (event) => {
@@ -78,6 +75,14 @@ export class Viewer {
     this.arrange();
   }
 
+  get overlays() {
+    return this.contents.overlays;
+  }
+
+  get objectSets() {
+    return this.contents.objectSets;
+  }
+
   // What the page says
 
   apply(data) {
@@ -85,10 +90,10 @@ export class Viewer {
     this.follow = data.follow;
     this.colours = readColours(this.root);
     this.setLayout(data.layout, data.height);
-    this.setBox(data.box);
+    this.box = data.box;
     if (data.tomogram !== this.tomogram || data.version !== this.version) this.open(data);
-    this.setOverlays(data.overlays);
-    this.setObjects(data.objects);
+    this.contents.setOverlays(data.overlays);
+    this.contents.setObjects(data.objects);
     this.applyGoto(data.goto);
     this.toolbar.update();
     this.toolbar.contrast.draw();
@@ -122,22 +127,23 @@ export class Viewer {
     this.opening?.abort();
     this.opening = new AbortController();
     const { signal } = this.opening;
-    this.setBusy(true);
+    this.notices.opening = true;
+    this.notices.watch();
     this.toolbar.update();
     try {
       const layer = await readLayer(`tomogram:${data.tomogram}`, signal);
       if (signal.aborted) return;
-      this.setProblem("open", null);
+      this.notices.problem("open", null);
       this.setTomogram(layer, data, before !== data.tomogram);
     } catch (error) {
       if (error.name === "AbortError") return;
-      this.setProblem("open", error.message);
+      this.notices.problem("open", error.message);
       if (before !== data.tomogram) this.clear();
       this.version = null; // the next call of the page tries again
       clearTimeout(this.reopening);
       this.reopening = setTimeout(() => this.root.isConnected && this.tomogram === data.tomogram && this.open(data), 3000);
     } finally {
-      if (!signal.aborted) this.setBusy(false);
+      if (!signal.aborted) this.notices.opening = false;
     }
   }
 
@@ -170,7 +176,7 @@ export class Viewer {
       pane.moved(pane.index);
     }
     this.place.changed();
-    this.loadObjects();
+    this.contents.loadObjects();
     this.positionChanged();
   }
 
@@ -190,63 +196,6 @@ export class Viewer {
     this.toolbar.contrast.draw();
     this.status.update();
     this.redraw();
-  }
-
-  setOverlays(specs) {
-    const before = new Map(this.overlays.map((overlay) => [overlay.key, overlay]));
-    this.overlays = specs.map((spec) => {
-      const overlay = before.get(spec.key) ?? new Overlay(spec);
-      if (before.has(spec.key)) overlay.update(spec);
-      if (overlay.loaded !== spec.version) this.loadOverlay(overlay);
-      return overlay;
-    });
-    this.layersChanged();
-  }
-
-  async loadOverlay(overlay) {
-    const wanted = (overlay.loaded = overlay.version);
-    try {
-      const layer = await readLayer(overlay.key);
-      if (overlay.loaded !== wanted) return;
-      if (overlay.layer) overlay.layer.current = false;
-      overlay.layer = layer; // the slices on the screen stay until those of this version are there
-      overlay.table = null;
-      overlay.problem = null;
-    } catch (error) {
-      overlay.problem = error.message;
-      overlay.layer = null;
-      this.say(error.message);
-    }
-    this.layersChanged();
-    this.toolbar.menu.update();
-  }
-
-  setObjects(specs) {
-    const before = new Map(this.objectSets.map((set) => [set.key, set]));
-    this.objectSets = specs.map((spec) => {
-      const set = before.get(spec.key) ?? new ObjectSet(spec);
-      set.update(spec);
-      if (spec.selected !== null && spec.selected !== undefined && spec.selected !== set.selectedByPage) {
-        this.selected = { set: spec.key, id: spec.selected };
-      }
-      set.selectedByPage = spec.selected;
-      return set;
-    });
-    this.loadObjects();
-  }
-
-  loadObjects() {
-    for (const set of this.objectSets) {
-      set.load(this.tomogram).then((changed) => {
-        if (!changed) return;
-        this.redraw();
-        this.toolbar.menu.update();
-      }, (error) => {
-        set.problem = error.message;
-        this.say(error.message);
-        this.toolbar.menu.update();
-      });
-    }
   }
 
   applyGoto(goto) {
@@ -435,22 +384,10 @@ export class Viewer {
     this.redraw();
   }
 
-  // Preview box: centred on the crosshair unless it is fixed
-
-  setBox(box) {
-    this.box = box;
-  }
+  // Preview box (see box.js)
 
   boxRange() {
-    if (!this.box || !this.lengths) return null;
-    const axes = { z: 0, y: 1, x: 2 };
-    return Object.fromEntries(["x", "y", "z"].map((axis) => {
-      const [first, end] = [this.box.start[axes[axis]], this.box.stop[axes[axis]]];
-      if (this.box.fixed) return [axis, [first, end]];
-      const length = Math.min(end - first, this.lengths[axis]);
-      const start = clamp(this.position[axis] - (length >> 1), 0, this.lengths[axis] - length);
-      return [axis, [start, start + length]];
-    }));
+    return boxRange(this);
   }
 
   moveBox(by) {
@@ -498,43 +435,6 @@ export class Viewer {
     this.redraw();
   }
 
-  /** Show what is wrong over the picture; null takes it away. */
-  setProblem(what, text) {
-    if (text) this.problems.set(what, text);
-    else this.problems.delete(what);
-    const [first] = this.problems.values();
-    this.alert.hidden = !first;
-    if (this.alert.textContent !== (first ?? "")) this.alert.textContent = first ?? "";
-  }
-
-  setBusy(busy) {
-    this.busy = busy;
-    this.showWaiting();
-  }
-
-  showWaiting() {
-    const waiting = this.busy || this.store.isWaiting();
-    if (!waiting) {
-      clearTimeout(this.waitingTimer);
-      this.waitingTimer = null;
-      this.progress.classList.remove("on");
-    } else if (!this.waitingTimer) {
-      this.waitingTimer = setTimeout(() => {
-        const still = this.busy || this.store.isWaiting();
-        this.progress.classList.toggle("on", still);
-        if (!still) this.waitingTimer = null;
-        else this.waitingPoll();
-      }, WAITING_MS);
-    }
-  }
-
-  waitingPoll() {
-    setTimeout(() => {
-      if (this.busy || this.store.isWaiting()) return this.waitingPoll();
-      this.showWaiting();
-    }, 100);
-  }
-
   // Frames
 
   redraw() {
@@ -547,7 +447,7 @@ export class Viewer {
     this.frame = requestAnimationFrame(() => {
       this.frame = null;
       for (const axis of ORDER) if (this.panes[axis].dirty && this.panes[axis].visible && this.panes[axis].size.width) this.panes[axis].draw();
-      this.showWaiting();
+      this.notices.watch();
     });
   }
 
