@@ -61,7 +61,7 @@ def test_from_a_folder_to_an_exported_star_file(
     page.wait_for_function("globalThis.__tomodeckViewer?.lastPaint?.axis !== undefined")
     shown = page.get_by_label("slice", exact=True)
     expect(shown).to_have_value("16")
-    page.locator("canvas").first.hover()
+    page.locator(".pane canvas").first.hover()
     page.mouse.wheel(0, 100)
     expect(shown).not_to_have_value("16")
 

@@ -25,15 +25,24 @@ export class ObjectSet {
   }
 
   /** Fetch the rows unless they are here; what is drawn stays until the new ones are there. */
-  async load(tomogram, signal) {
+  async load(tomogram) {
     const { table, version, rows } = this.spec;
     const wanted = `${tomogram}|${version}`;
-    if (this.version === wanted) return false;
+    if (this.version === wanted || this.loading === wanted) return false;
+    this.loading = wanted;
+    if (this.tomogram !== tomogram) this.rows = []; // what lies in another tomogram must not be seen in this one
+    this.tomogram = tomogram;
     let columns = rows;
     if (table) {
       const query = new URLSearchParams({ table, tomogram, v: version });
-      columns = await (await ask(`/viewer/objects?${query}`, { signal })).json();
+      try {
+        columns = await (await ask(`/viewer/objects?${query}`)).json();
+      } finally {
+        if (this.loading === wanted) this.loading = null;
+        else return false; // another version was asked for meanwhile
+      }
     }
+    this.loading = null;
     this.rows = columns.id.map((id, i) => ({ id, class: columns.class[i], x: columns.x[i], y: columns.y[i], z: columns.z[i] }));
     this.version = wanted;
     this.problem = null;

@@ -78,6 +78,15 @@ def test_no_voxel_differs_from_the_plain_definition(noisy_balls, settings_):
     np.testing.assert_allclose(result.centroids, means, atol=1e-10)
 
 
+def test_a_sample_too_large_to_write_out(noisy_balls, monkeypatch):
+    monkeypatch.setattr("engine.features.sampled.LARGEST_BYTES", 0)
+    parameters = S1Parameters(max_neighbourhoods=3000, seed=1)
+    labels, iterations, _ = plain_definition(noisy_balls, parameters)
+    result = segment(noisy_balls, parameters)
+    assert np.count_nonzero(result.labels[2:-2, 2:-2, 2:-2] != labels) == 0
+    assert result.iterations == iterations
+
+
 def test_the_number_of_threads_changes_no_bit(noisy_balls):
     one, three = (segment(noisy_balls, S1Parameters(), threads=n) for n in (1, 3))
     np.testing.assert_array_equal(one.labels, three.labels)
