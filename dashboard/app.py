@@ -8,10 +8,14 @@ import os
 import secrets
 import socket
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from pathlib import Path
 
+import psutil
 import streamlit as st
 from starlette.middleware import Middleware
 from streamlit import config
@@ -27,9 +31,6 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / "demo"
 ADDRESS = "127.0.0.1"
 
-# However the server is started, it binds loopback: config.toml is only found from some folders.
-config.set_option("server.address", ADDRESS)
-
 
 @asynccontextmanager
 async def _lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
@@ -38,7 +39,27 @@ async def _lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
         served.root()
     except UserError:
         prepare(os.environ.get("TOMODECK_PROJECT"), config.get_option("server.port"), no_token=False)
+    threading.Thread(target=_end_if_reachable, daemon=True).start()
     yield {}
+
+
+def _end_if_reachable() -> None:
+    """End this process if it listens on anything but loopback, as a foreign starter may have told it to."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        listening = [c.laddr for c in psutil.Process().net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        for address in listening:
+            if not ip_address(address.ip).is_loopback:
+                print(
+                    f"Tomodeck ends: it was told to listen on {address.ip}, which other machines can reach. "
+                    "Start it with 'make run' and reach it through 'ssh -L'.",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                os._exit(2)
+        if listening:
+            return
+        time.sleep(0.1)
 
 
 app = st.App(Path(__file__).with_name("main.py"), routes=ROUTES, middleware=[Middleware(Guard)], lifespan=_lifespan)

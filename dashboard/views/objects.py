@@ -13,7 +13,7 @@ from dashboard.widgets.frame import empty, header
 from dashboard.widgets.gallery import gallery
 from dashboard.widgets.numbers import plural
 from dashboard.widgets.viewing import Goto, ObjectLayer, overlay_layers, viewer
-from engine.objects import ObjectTable, apply_changes, delete, keep
+from engine.objects import ObjectTable, add, apply_changes, delete, keep
 from engine.project import Project
 
 TABLE_HEIGHT = 400
@@ -144,17 +144,43 @@ def slices(project: Project, name: str, version: str, shown: ObjectTable) -> Non
     viewer(
         tomogram,
         overlays=[o.hidden() for o in overlay_layers(project, tomogram.name)],
-        objects=[ObjectLayer(table=name, version=version, selected=chosen[-1] if chosen else None)],
+        objects=[
+            ObjectLayer(
+                table=name,
+                version=f"{version}-{st.session_state.get(table_editing.REFUSED, 0)}",
+                selected=chosen[-1] if chosen else None,
+                editable=True,
+                new_class=str(shown.rows["class"].mode().iloc[0]) if len(shown) else "particle",
+            )
+        ],
         goto=goto,
         height=TABLE_HEIGHT + 118,
-        heard=take_event,
+        heard=lambda event: take_event(project, name, version, event),
     )
 
 
-def take_event(event: dict[str, Any]) -> None:
-    """What a person did in the viewer: a click on an object selects it everywhere."""
-    if event.get("type") == "selected" and event.get("id") is not None:
-        table_editing.select([int(event["id"])])
+def take_event(project: Project, name: str, version: str, event: dict[str, Any]) -> None:
+    """What a person did in the viewer: select, add, move or delete an object, undo."""
+    kind, object_id = event["type"], event.get("id")
+    if kind == "selected" and object_id is not None:
+        table_editing.select([int(object_id)])
+    elif kind == "added":
+        place = (float(event["x"]), float(event["y"]), float(event["z"]))
+        new_class = event.get("class_name") or "particle"
+        where = str(event["tomogram"])
+        geometry = project.geometry(where)
+
+        def with_one_more(table: ObjectTable) -> ObjectTable:
+            return add(ObjectTable(table.rows, {**table.tomograms, where: geometry}), where, place, new_class)
+
+        table_editing.change(project, name, version, with_one_more)
+    elif kind == "dragged":
+        moved = {int(object_id): {axis: float(event[axis]) for axis in "xyz"}}
+        table_editing.change(project, name, version, lambda t: apply_changes(t, moved))
+    elif kind == "deleted":
+        table_editing.change(project, name, version, lambda t: delete(t, [int(object_id)]))
+    elif kind in ("undo", "redo"):
+        table_editing.step(project, name, forward=kind == "redo")
 
 
 def pictures(project: Project, version: str, shown: ObjectTable) -> None:
@@ -198,7 +224,7 @@ def main() -> None:
         with st.container(horizontal=True, vertical_alignment="center", key="objects-choice"):
             name = table_editing.choose_table(project)
             assert name is not None
-            table, version = table_editing.read(project, name)
+            table, version = table_editing.read_for_page(project, name)
             shown = table_editing.filters(table)
             if st.button("Export", type="primary", disabled=not len(shown)):
                 export_dialog(project, name, shown)

@@ -12,6 +12,8 @@ from engine.objects import ObjectTable, filter_by
 from engine.project import Project, TableConflict
 
 SELECTED = "objects.selected"
+REFUSED = "objects.refused"
+"""Counts edits that were not saved: the viewer, which shows an edit at once, must fetch the objects anew."""
 GENERATION = "objects.generation"
 """Counts up when the table widget must be drawn anew, because rows or selection were changed elsewhere."""
 
@@ -49,17 +51,42 @@ def read(project: Project, name: str) -> tuple[ObjectTable, str]:
     return known[1], version
 
 
+def read_for_page(project: Project, name: str) -> tuple[ObjectTable, str]:
+    """As `read`; what is returned is what the person sees and edits from now on."""
+    table, version = read(project, name)
+    st.session_state["objects.seen"] = ((name, version), table)
+    return table, version
+
+
 def change(project: Project, name: str, version: str, edit: Callable[[ObjectTable], ObjectTable]) -> None:
     """Apply an edit and save it; what cannot be saved is said on the next drawing of the page."""
+    own: dict[str, str] = st.session_state.setdefault("objects.own-versions", {})
     try:
-        table, _ = read(project, name)
-        project.tables.save(name, edit(table), based_on=version)
+        table, current = read(project, name)
+        passed = set()
+        while version != current and version in own and version not in passed:
+            passed.add(version)  # several edits may arrive in one run: the later ones build on the earlier
+            version = own[version]
+        if current == version:
+            table = edit(table)
+        else:  # changed elsewhere: what this person saw is edited, and the store keeps both
+            table = edit(_seen(name, version, table))
+        new = project.tables.save(name, table, based_on=version)
+        if new != version:
+            own[version] = new
     except TableConflict as conflict:
         st.session_state["table-asked"] = conflict.kept_as
         say(str(conflict))
     except UserError as error:
+        st.session_state[REFUSED] = st.session_state.get(REFUSED, 0) + 1
         say(str(error))
     redraw()
+
+
+def _seen(name: str, version: str, otherwise: ObjectTable) -> ObjectTable:
+    """The table as this person saw it last."""
+    key, table = st.session_state.get("objects.seen", (None, otherwise))
+    return table if key == (name, version) else otherwise
 
 
 def step(project: Project, name: str, forward: bool) -> None:

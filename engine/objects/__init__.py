@@ -2,6 +2,7 @@
 
 from engine.objects.crops import central_slices
 from engine.objects.edits import (
+    add,
     apply_changes,
     concatenate,
     delete,
@@ -26,6 +27,7 @@ __all__ = [
     "COLUMNS",
     "ObjectTable",
     "TomogramGeometry",
+    "add",
     "apply_changes",
     "central_slices",
     "check",

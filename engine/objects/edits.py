@@ -117,6 +117,27 @@ def concatenate(tables: Sequence[ObjectTable]) -> ObjectTable:
     return ObjectTable(rows, tomograms)
 
 
+def add(table: ObjectTable, tomogram: str, position: tuple[float, float, float], class_name: str) -> ObjectTable:
+    """One object more, with the next free id.
+
+    Parameters
+    ----------
+    table
+        The table before; it must know the tomogram's geometry.
+    tomogram
+        Where the object lies.
+    position
+        x, y, z in voxels.
+    class_name
+        What it is.
+    """
+    x, y, z = position
+    number = int(table.rows["id"].max()) + 1 if len(table) else 1
+    row = {"tomogram": tomogram, "class": class_name, "x": x, "y": y, "z": z, "id": number}
+    one = ObjectTable(pd.DataFrame([row]), table.tomograms)
+    return concatenate([table, one])
+
+
 def remove_near_border(table: ObjectTable, margin: float) -> ObjectTable:
     """Without the objects whose centre is less than `margin` voxels from the centre of an outermost voxel.
 

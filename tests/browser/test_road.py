@@ -1,6 +1,5 @@
 """The main job, done by a person in a browser: from a folder of tomograms to an exported STAR file."""
 
-import os
 import re
 import time
 from collections.abc import Callable
@@ -129,35 +128,3 @@ def test_a_job_goes_on_when_browser_and_server_die(
     expect(page.get_by_text("intensities_kmeans on 1 tomogram")).to_be_visible()
     expect(page.get_by_text("done", exact=True)).to_be_visible(timeout=120_000)
     assert project.segmentations("big")
-
-
-def test_a_port_in_use_gives_one_sentence_and_the_next(start_server: Callable, tmp_path: Path) -> None:
-    first = start_server(tmp_path / "one")
-    second = start_server(tmp_path / "two", port=first.port)
-    assert second.port > first.port
-    assert "in use" in (tmp_path / f"server-{first.port}.log").read_text()
-
-
-def test_nobody_gets_in_without_the_token(page: Page, start_server: Callable, tmp_path: Path) -> None:
-    server = start_server(tmp_path / "project")
-    answer = page.goto(server.address)
-    assert answer is not None and answer.status == 403
-    for path in ("viewer/layer?key=tomogram:x", "_stcore/health", "viewer-js/index.js"):
-        refused = page.goto(f"{server.address}/{path}")
-        assert refused is not None and refused.status == 403, path
-    page.goto(server.link)
-    expect(page.locator("h1")).to_be_visible()
-    assert "token" not in page.url
-
-
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's list of sockets")
-def test_the_server_listens_on_loopback_only(start_server: Callable, tmp_path: Path) -> None:
-    server = start_server(tmp_path / "project")
-    wanted = f":{server.port:04X}"
-    listening = {
-        line.split()[1]
-        for table in ("/proc/net/tcp", "/proc/net/tcp6")
-        for line in Path(table).read_text().splitlines()[1:]
-        if line.split()[1].endswith(wanted) and line.split()[3] == "0A"
-    }
-    assert listening == {f"0100007F{wanted}"}, os.fspath(server.port)

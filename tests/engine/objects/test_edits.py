@@ -10,9 +10,11 @@ from engine.errors import UserError
 from engine.objects import (
     ObjectTable,
     TomogramGeometry,
+    add,
     apply_changes,
     concatenate,
     delete,
+    empty_table,
     filter_by,
     keep,
     remove_close,
@@ -122,3 +124,12 @@ def test_close_ones_equal_the_plain_definition(seed: int, distance: float) -> No
         if all(np.linalg.norm(centres[i] - centres[j]) >= distance for j in near):
             kept.append(i)
     assert ids(remove_close(table, distance)) == [i + 1 for i in sorted(kept)]
+
+
+def test_added_objects_get_the_next_free_id() -> None:
+    geometry = TomogramGeometry((10, 20, 30), (10.0, 10.0, 10.0))
+    first = add(empty_table({"a": geometry}), "a", (1.0, 2.0, 3.0), "ribosome")
+    second = add(delete(add(first, "a", (4.0, 5.0, 6.0), "ribosome"), [1]), "a", (7.0, 8.0, 9.0), "x")
+    assert list(first.rows["id"]) == [1] and list(second.rows["id"]) == [2, 3]
+    assert second.rows.iloc[1][["class", "x", "y", "z"]].tolist() == ["x", 7.0, 8.0, 9.0]
+    assert second.tomograms == {"a": geometry}
