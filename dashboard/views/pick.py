@@ -25,7 +25,8 @@ def form(project: Project, tomogram: Tomogram, found: list[Segmentation]) -> dic
     if asked:
         set_values(task, {"segmentations": asked})
     keys = [s.key for s in found]
-    own = [s.key for s in found if s.tomogram == tomogram.name]
+    by_age = sorted(found, key=lambda s: s.path.stat().st_mtime)
+    own = [s.key for s in by_age if s.tomogram == tomogram.name]
     raw = task_form(task, {"segmentations": keys}, {"segmentations": own[-1:] or keys[-1:]})
     for key in raw["segmentations"][:1]:
         made_by = project.segmentation(key).made_by

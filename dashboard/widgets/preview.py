@@ -42,8 +42,15 @@ def preview_box(
 
     @st.fragment
     def part() -> None:
-        with st.container(horizontal=True, vertical_alignment="center", key="preview-bar"):
-            wanted = st.toggle("Preview at the crosshair", value=True, key="preview-on", persist_state="session")
+        with st.container(horizontal=True, vertical_alignment="center", key="preview-bar", wrap=False):
+            wanted = st.toggle(
+                "Preview at the crosshair",
+                value=True,
+                key="preview-on",
+                persist_state="session",
+                help="The same computation as the full run, on the framed box alone: what is learnt is learnt from "
+                "a sample of the box, and objects that the frame cuts look smaller.",
+            )
             edge = st.segmented_control(
                 "Box (voxel)",
                 edges,

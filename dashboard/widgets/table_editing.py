@@ -28,7 +28,7 @@ def choose_table(project: Project) -> str | None:
         st.session_state["table-name"] = asked
         select([])
     if st.session_state.get("table-name") not in names:
-        st.session_state["table-name"] = names[-1]
+        st.session_state["table-name"] = max(names, key=lambda n: project.tables.path(n).stat().st_mtime)
     return st.selectbox(
         "Table",
         names,

@@ -5,6 +5,7 @@ from typing import Any
 
 from dashboard.viewer.component import (
     Goto,
+    LabelClass,
     LabelLayer,
     ObjectLayer,
     PointLayer,
@@ -13,7 +14,8 @@ from dashboard.viewer.component import (
     slice_viewer,
 )
 from dashboard.widgets import current
-from engine.project import Project, Tomogram
+from engine.project import Project, Segmentation, Tomogram
+from engine.project.settings import PALETTE
 
 ABOVE = 92
 """Pixels that title and margins take above and below the viewer."""
@@ -52,8 +54,18 @@ def overlay_layers(project: Project, tomogram: str) -> list[LabelLayer]:
     """The label maps of a tomogram; the newest is shown, the others wait in the layers menu."""
     found = project.segmentations(tomogram)
     newest = max(found, key=lambda s: s.path.stat().st_mtime, default=None)
-    layers = [LabelLayer(key=f"segmentation:{s.key}", name=s.name, visible=s is newest) for s in found]
+    layers = [
+        LabelLayer(key=f"segmentation:{s.key}", name=s.name, visible=s is newest, classes=label_classes(project, s))
+        for s in found
+    ]
     return sorted(layers, key=lambda layer: not layer.visible)
+
+
+def label_classes(project: Project, segmentation: Segmentation) -> list[LabelClass]:
+    """Names and colours of the labels, where what made the map named them; a class of the project lends its colour."""
+    colours = {c.name: c.colour for c in project.classes}
+    names = segmentation.made_by.get("names") or {}
+    return [LabelClass(int(k), n, colours.get(n, PALETTE[int(k) % len(PALETTE)])) for k, n in names.items()]
 
 
 def object_layers(project: Project, tomogram: str) -> list[ObjectLayer]:

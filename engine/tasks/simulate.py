@@ -36,17 +36,14 @@ def run(parameters: SimulateParameters, project: Project, job: Job) -> None:
     """Write `tomograms/<name>.mrc`, the truth as segmentation and table `truth`, and register the folder."""
     folder = project.root / FOLDER
     target = folder / f"{parameters.name}.mrc"
-    if target.exists():
-        raise UserError(f"{target} exists already: choose another name.")
+    if parameters.name in {t.name for t in project.tomograms()}:
+        raise UserError(f"This project has a tomogram {parameters.name} already: choose another name.")
     shape = (parameters.depth, parameters.height, parameters.width)
     made = phantom(shape, parameters.voxel_size, parameters.seed, progress=lambda f, text: job.progress(0.95 * f, text))
     job.progress(0.95, "writing")
     with explain_os_errors(folder, "create"):
         folder.mkdir(exist_ok=True)
     write_mrc(target, made.volume, made.voxel_size)
-    if FOLDER not in project.settings().sources:
-        # Relative: the project can be moved with the tomograms it made itself.
-        project.add_source(FOLDER, inside=True)
     job.output("tomogram", parameters.name, target, tomogram=parameters.name)
 
     settings = parameters.model_dump(mode="json", exclude={"name"})
@@ -68,6 +65,9 @@ def run(parameters: SimulateParameters, project: Project, job: Job) -> None:
     table = ObjectTable(rows, {parameters.name: TomogramGeometry(shape, made.voxel_size)})
     name = project.tables.create("truth", table, stamp(NAME, settings, target))
     job.output("table", name, project.tables.path(name), objects=len(table))
+    # Last, so that a run that was ended before can be repeated.
+    if FOLDER not in project.settings().sources:
+        project.add_source(FOLDER, inside=True)
     job.log(f"{len(table)} objects of {table.rows['class'].nunique()} classes in {target.name} (simulated)")
 
 

@@ -143,7 +143,9 @@ def run(parameters: UnsupervisedParameters, project: Project, job: Job) -> None:
         background, particle = result.counts
         counts = {"0": int(background), "1": int(particle)}
         seconds = {k: round(float(v), 3) for k, v in result.seconds.items()}
-        project.write_provenance(target, stamp(NAME, settings, source, labels=counts, seconds=seconds))
+        project.write_provenance(
+            target, stamp(NAME, settings, source, labels=counts, names={"1": "particle cluster"}, seconds=seconds)
+        )
         job.output("segmentation", parameters.result_name, target, tomogram=name)
         return f"{particle:,} voxels in the particle cluster ({particle / (particle + background):.1%})"
 
@@ -166,10 +168,9 @@ def preview(parameters: UnsupervisedParameters, project: Project, tomogram: str,
     inside = tuple(slice(a - b, c - b) for a, b, c in zip(box.start, wide.start, box.stop, strict=True))
     labels = result.labels[inside]
     particle = int(np.count_nonzero(labels == 1))
-    text = f"{particle:,} of {labels.size:,} voxels in the particle cluster ({particle / labels.size:.1%})"
-    text += f", learnt from {result.n_neighbourhoods:,} neighbourhoods of the box"
+    text = f"{particle:,} voxels in the particle cluster ({particle / labels.size:.1%})"
     if (lower, upper) == (None, None) and (parameters.lower_z, parameters.upper_z) != (None, None):
-        text += "; the box lies outside the slices to learn from, so it was learnt from itself"
+        text += "; box outside the slices to learn from"
     return Preview(box, labels, text)
 
 
