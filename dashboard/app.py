@@ -4,6 +4,7 @@ Pages are in `main.py` and `views/`; this file knows none of them.
 """
 
 import argparse
+import importlib
 import os
 import secrets
 import socket
@@ -40,7 +41,14 @@ async def _lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     except UserError:
         prepare(os.environ.get("TOMODECK_PROJECT"), config.get_option("server.port"), no_token=False)
     threading.Thread(target=_end_if_reachable, daemon=True).start()
+    threading.Thread(target=_warm_up, daemon=True).start()
     yield {}
+
+
+def _warm_up() -> None:
+    """Import what the first preview needs, once the first page had the processor for itself."""
+    time.sleep(4)
+    importlib.import_module("engine.features")
 
 
 def _end_if_reachable() -> None:

@@ -1,18 +1,23 @@
 """Segment without training: PickET's first step (S1) on tomograms of the project, one label map each."""
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import field_validator, model_validator
 
 from engine.errors import UserError
-from engine.features import S1Parameters, segment
 from engine.project import Project
 from engine.project.settings import check_name
 from engine.tasks.items import run_items
 from engine.tasks.provenance import open_for_science, stamp, still_stands
 from engine.tasks.task import Box, Job, Parameters, Preview, Task, parameter
 from engine.volumes import write_mrc
+
+if TYPE_CHECKING:
+    from engine.features import S1Parameters
+
+# engine.features is imported where it is used: torch and scikit-learn take two seconds, which neither the start of the
+# dashboard nor a command that only lists the tasks should wait for.
 
 NAME = "unsupervised"
 BLUR_RADIUS = 8
@@ -104,8 +109,10 @@ class UnsupervisedParameters(Parameters):
         """Name of the segmentation."""
         return self.name or f"{self.features}_{self.clustering}"
 
-    def science(self) -> S1Parameters:
+    def science(self) -> "S1Parameters":
         """The same for `engine.features`."""
+        from engine.features import S1Parameters
+
         return S1Parameters(
             neighbourhood_size=self.neighbourhood_size,
             mode=self.features,
@@ -119,6 +126,7 @@ class UnsupervisedParameters(Parameters):
 
 def run(parameters: UnsupervisedParameters, project: Project, job: Job) -> None:
     """Write `segmentations/<tomogram>__<name>.mrc` (int8: 1 particle, 0 background, −1 border) for each tomogram."""
+    from engine.features import segment
 
     def work(name: str, progress: Any) -> str:
         tomogram = project.tomogram(name)
@@ -158,6 +166,8 @@ def preview(parameters: UnsupervisedParameters, project: Project, tomogram: str,
     Normalisation (an affine map) does not change k-means, so the only difference to the full run is what the clusters
     are learnt from: a sample of the box here, so that the answer follows a slider; the chosen slices there.
     """
+    from engine.features import segment
+
     with project.open_tomogram(tomogram) as volume:
         wide = box.grown(BLUR_RADIUS + parameters.neighbourhood_size // 2, volume.shape)
         density = np.asarray(volume[wide.slices])
