@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import served
 from dashboard.pages import page
 from dashboard.widgets import current, numbers
-from dashboard.widgets.frame import empty, header
+from dashboard.widgets.frame import empty, explained, header
 from dashboard.widgets.job_card import badge, progress_bar, time_words
 from engine.errors import UserError
 from engine.jobs import JobRecord, cancel, delete, list_jobs, retry
@@ -115,6 +115,10 @@ def main() -> None:
 
     @st.fragment(run_every=1.0 if any_active else None)
     def cards() -> None:
+        with explained():
+            draw_cards()
+
+    def draw_cards() -> None:
         jobs = list_jobs(project.root)
         if any_active and not any(job.active for job in jobs):
             st.rerun()

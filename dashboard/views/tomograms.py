@@ -72,8 +72,8 @@ def row(tomogram: Tomogram, with_picture: bool) -> dict[str, object]:
     }
 
 
-def table(tomograms: list[Tomogram]) -> Tomogram | None:
-    """The table with one page of rows; returns the selected tomogram."""
+def table(tomograms: list[Tomogram]) -> list[Tomogram]:
+    """The table with one page of rows; returns the selected tomograms."""
     if len(tomograms) > PAGE_ROWS:
         wanted = st.text_input("Filter", placeholder="part of a name or path", key="tomogram-filter").lower()
         tomograms = [t for t in tomograms if wanted in f"{t.name} {t.path}".lower()]
@@ -87,7 +87,7 @@ def table(tomograms: list[Tomogram]) -> Tomogram | None:
         row_height=56,
         height=min(56 * len(frame) + 40, 620),
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="multi-row",
         key="tomogram-table",
         column_config={
             "Picture": st.column_config.ImageColumn("", width=70),
@@ -100,40 +100,46 @@ def table(tomograms: list[Tomogram]) -> Tomogram | None:
             "File": st.column_config.TextColumn(width=420),
         },
     )
-    chosen = selection.selection.rows
-    return tomograms[chosen[0]] if chosen and chosen[0] < len(tomograms) else None
+    return [tomograms[i] for i in selection.selection.rows if i < len(tomograms)]
 
 
-def details(project: Project, tomogram: Tomogram) -> None:
-    """What can be done with the selected tomogram."""
-    if tomogram.info is None:
-        st.error(tomogram.problem or "", icon=":material/error:")
+def details(project: Project, chosen: list[Tomogram]) -> None:
+    """What can be done with the selected tomograms."""
+    for tomogram in chosen:
+        if tomogram.info is None:
+            st.error(tomogram.problem or "", icon=":material/error:")
+        elif tomogram.warning:
+            st.warning(f"{tomogram.name}: {tomogram.warning}", icon=":material/warning:")
+    readable = [t for t in chosen if t.info is not None]
+    if not readable:
         return
+    first = readable[0]
+    whose = first.name if len(readable) == 1 else numbers.plural(len(readable), "tomogram")
+    header_size = first.info.voxel_size if first.info else None
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
-    header_size = tomogram.info.voxel_size
     given = left.number_input(
-        f"Voxel size of {tomogram.name} (Å)",
-        value=float(tomogram.voxel_size_override or (header_size or (1.0,))[0]),
+        f"Voxel size of {whose} (Å)",
+        value=float(first.voxel_size_override or (header_size or (1.0,))[0]),
         min_value=0.0,
         step=None,
         format="%.4f",
-        key=f"voxel-size-{tomogram.name}",
+        key=f"voxel-size-{'-'.join(t.name for t in readable)}",
         help="Set it where the header is wrong; the file is not changed. "
-        f"The header says {numbers.voxel_size(header_size) + ' Å' if header_size else 'nothing'}.",
+        f"The header of {first.name} says {numbers.voxel_size(header_size) + ' Å' if header_size else 'nothing'}.",
     )
     with middle.container(horizontal=True):
         if st.button("Set voxel size"):
-            project.set_voxel_size(tomogram.name, given)
+            for tomogram in readable:
+                project.set_voxel_size(tomogram.name, given)
             st.rerun()
-        if tomogram.voxel_size_override and st.button("Back to the header's", type="tertiary"):
-            project.set_voxel_size(tomogram.name, None)
+        if any(t.voxel_size_override for t in readable) and st.button("Back to the header's", type="tertiary"):
+            for tomogram in readable:
+                project.set_voxel_size(tomogram.name, None)
             st.rerun()
     with right.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Look at it", type="primary"):
-            current.ask(tomogram.name)
+        if st.button(f"Look at {first.name}", type="primary"):
+            current.ask(first.name)
             st.switch_page(page("viewer"))
-    if tomogram.warning:
-        st.warning(tomogram.warning, icon=":material/warning:")
 
 
 def sources(project: Project) -> None:
@@ -169,10 +175,10 @@ def main() -> None:
     st.caption(
         f"{numbers.plural(len(tomograms), 'file')}, {numbers.size(total)}"
         + (f" · {unreadable} cannot be read: the note says why" if unreadable else "")
-        + " · select a row to look at it or to set its voxel size"
+        + " · select rows to look at one or to set their voxel size"
     )
     selected = table(tomograms)
-    if selected is not None:
+    if selected:
         details(project, selected)
     elif current.tomogram(project) is not None:
         with st.container(horizontal=True):

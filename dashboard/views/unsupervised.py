@@ -8,7 +8,7 @@ from dashboard.widgets import current
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.job_card import follow
 from dashboard.widgets.launching import launch_button
-from dashboard.widgets.numbers import plural
+from dashboard.widgets.numbers import moment, plural
 from dashboard.widgets.preview import preview_box
 from dashboard.widgets.task_form import task_form
 from dashboard.widgets.viewing import overlay_layers
@@ -26,7 +26,7 @@ def form(project: Project, tomogram: Tomogram) -> dict[str, object]:
     launch_button(project, find_task("unsupervised"), raw, f"Segment {plural(len(chosen), 'tomogram')}")
     job = follow(project, "unsupervised", "s1")
     if job is not None and job.outputs and not job.active:
-        st.success(f"{plural(len(job.outputs), 'segmentation')} made.", icon=":material/check:")
+        st.success(f"{plural(len(job.outputs), 'segmentation')} made ({moment(job.created)}).", icon=":material/check:")
         with st.container(horizontal=True):
             if st.button("Pick particles", key="to-pick"):
                 st.session_state["pick-from"] = [f"{o['tomogram']}__{o['name']}" for o in job.outputs]

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard.widgets.numbers import duration
-from engine.errors import UserError
-from engine.jobs import JobRecord, cancel, list_jobs, read_job
+from dashboard.widgets.frame import explained
+from dashboard.widgets.numbers import duration, moment
+from engine.jobs import JobRecord, cancel, list_jobs
 from engine.project import Project
 
 STATE_COLOURS = {
@@ -46,20 +46,15 @@ def follow(project: Project, task: str, key: str) -> JobRecord | None:
 
         @st.fragment(run_every=1.0)
         def live() -> None:
-            try:
-                job = read_job(newest.folder)
-            except UserError:
-                st.rerun()
-            if not job.active:
-                st.rerun()
-            progress_bar(job)
-            if job.state != "cancelling" and st.button("Cancel", key=f"{key}-cancel"):
-                try:
+            with explained():
+                job = next((j for j in list_jobs(project.root) if j.id == newest.id), None)
+                if job is None or not job.active:
+                    st.rerun()
+                progress_bar(job)
+                if job.state != "cancelling" and st.button("Cancel", key=f"{key}-cancel"):
                     cancel(job)
-                except UserError as error:
-                    st.error(str(error))
 
         live()
     elif newest.state in ("failed", "lost"):
-        st.error(newest.message or f"The last job was {newest.state}.", icon=":material/error:")
+        st.error(f"Last run ({moment(newest.created)}): {newest.message}", icon=":material/error:")
     return newest

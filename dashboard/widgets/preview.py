@@ -12,6 +12,7 @@ from streamlit.errors import StreamlitAPIException
 from dashboard.viewer.component import LabelLayer, PointLayer, PreviewBox
 from dashboard.viewer.layers import put_preview
 from dashboard.widgets import current
+from dashboard.widgets.frame import explained
 from dashboard.widgets.viewing import viewer
 from engine.errors import UserError
 from engine.project import Project, Tomogram
@@ -42,6 +43,10 @@ def preview_box(
 
     @st.fragment
     def part() -> None:
+        with explained():  # a fragment runs alone, outside what the page is wrapped in
+            draw()
+
+    def draw() -> None:
         with st.container(horizontal=True, vertical_alignment="center", key="preview-bar", wrap=False):
             wanted = st.toggle(
                 "Preview at the crosshair",
