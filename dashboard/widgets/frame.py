@@ -22,6 +22,8 @@ _CSS = """
 .stMainBlockContainer h3 { font-size: 0.95rem; font-weight: 600; padding: 0.1rem 0; }
 [data-testid="stMetricValue"] { font-size: 1.3rem; font-variant-numeric: tabular-nums; }
 .td-line { opacity: 0.72; font-size: 0.9rem; margin: 0; }
+[class*="st-key-row-"] { position: relative; }
+[class*="st-key-row-"] > [class*="-reset"] { position: absolute; right: 24px; top: -5px; width: auto; z-index: 1; }
 .td-number { font-variant-numeric: tabular-nums; }
 </style>
 """

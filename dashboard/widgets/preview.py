@@ -1,8 +1,9 @@
 """A task's answer on a small box around the crosshair, drawn in the viewer while parameters change."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,17 +73,25 @@ def preview_box(
             viewer(tomogram, overlays=overlays, below=46)
             return
         box = Box.around(current.crosshair(tomogram), edge or edges[0], tomogram.shape)
-        question, answer, parameters = None, None, None
+        first = "preview-known" not in st.session_state
+        answer: _Answer | str | None = None
+        ask: Callable[[], _Answer | str] | None = None
         try:
             parameters = validated(find_task(task_name), dict(raw))
         except UserError as error:
-            line.caption(f":orange[{error}]")
+            answer = str(error)
         else:
             question = _question(task_name, tomogram, box, parameters)
             answer = _known(question)
+            if answer is None:
+                ask = partial(_compute, question, project, find_task(task_name), parameters, tomogram, box)
+        if ask is not None:
+            line.caption("Computing …")
+            if not first:  # the viewer stays as it is meanwhile: Streamlit replaces it when it comes to it
+                answer = ask()
         viewer(
             tomogram,
-            overlays=[*_layers(task_name, answer), *(o.hidden() for o in overlays)],
+            overlays=[*_layers(answer), *(o.hidden() for o in overlays)],
             points=_points(answer, float(raw.get("radius") or 50.0)),
             box=PreviewBox(box.start, box.stop),
             follow=True,
@@ -92,10 +101,10 @@ def preview_box(
             line.caption(f":orange[{answer}]")
         elif answer is not None:
             line.caption(f"{answer.preview.text} · {answer.seconds:.1f} s")
-        elif parameters is not None:
-            # The viewer is on the page already, with the old result; the new one comes with the next run.
-            line.caption("Computing …")
-            _compute(question, project, find_task(task_name), parameters, tomogram, box)
+        elif ask is not None:
+            # The first one in this tab: there is no viewer to look at yet, so it is drawn before. Not done every time,
+            # because a rerun asked for from here can swallow a click that comes in the same moment.
+            ask()
             try:
                 st.rerun(scope="fragment")
             except StreamlitAPIException:  # this was a run of the whole page
@@ -143,16 +152,11 @@ def _compute(
         layer = put_preview(current.session_id(), found.labels.astype(np.int32), box.start, name=task.name)
         answer = _Answer(found, time.perf_counter() - began, layer)
     st.session_state["preview-known"] = (question, answer)
+    return answer
 
 
-def _layers(task_name: str, answer: "_Answer | str | None") -> list[LabelLayer]:
-    """The layer of the preview; while a new one is computed, the one before."""
-    shown = answer if isinstance(answer, _Answer) else None
-    if shown is None and answer is None:
-        last = st.session_state.get("preview-known")
-        if last is not None and last[0][0] == task_name and isinstance(last[1], _Answer):
-            shown = last[1]
-    return [LabelLayer(key=shown.layer, name="preview", is_preview=True)] if shown else []
+def _layers(answer: "_Answer | str | None") -> list[LabelLayer]:
+    return [LabelLayer(key=answer.layer, name="preview", is_preview=True)] if isinstance(answer, _Answer) else []
 
 
 def _points(answer: "_Answer | str | None", radius: float) -> list[PointLayer]:

@@ -96,22 +96,22 @@ def _field(
     st.session_state[f"{key}.start"] = default
     if source:  # what was chosen may have been deleted meanwhile
         st.session_state[key] = [v for v in st.session_state[key] if v in choices[source]]
-    if not _changed(task, name, field, start) or source:
-        return _widget(key, field, choices.get(source, ()))
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key=f"row-{key.replace('.', '-')}"):
+    # The arrow lies over the label's line (see frame.py), so that nothing moves under the mouse when it appears.
+    with st.container(gap=None, key=f"row-{key.replace('.', '-')}"):
         value = _widget(key, field, choices.get(source, ()))
+        if _changed(task, name, field, start) and not source:
 
-        def reset() -> None:
-            st.session_state[key] = default
+            def reset() -> None:
+                st.session_state[key] = default
 
-        st.button(
-            "",
-            icon=":material/undo:",
-            key=f"{key}.reset",
-            on_click=reset,
-            type="tertiary",
-            help=f"Back to {'empty' if default in (None, '') else default}",
-        )
+            st.button(
+                "",
+                icon=":material/undo:",
+                key=f"{key}.reset",
+                on_click=reset,
+                type="tertiary",
+                help=f"Back to {'empty' if default in (None, '') else default}",
+            )
     return value
 
 

@@ -138,6 +138,11 @@ def page(chromium: Callable[..., BrowserContext], request: pytest.FixtureRequest
     """A page of an own browser; what it shows at the end is kept under build/screenshots."""
     context = chromium()
     page = context.pages[0] if context.pages else context.new_page()
+    # Printed, so that pytest shows it beside a failure.
+    page.on("console", lambda m: print("console", m.type, m.text[:500]) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: print("page error", error))
+    page.on("crash", lambda _: print("the page crashed"))
+    page.on("websocket", lambda socket: socket.on("close", lambda _: print("websocket closed", time.strftime("%X"))))
     yield page
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png")
