@@ -55,9 +55,14 @@ def _refusal(connection: HTTPConnection) -> Response | None:
     origin = connection.headers.get("origin")
     if origin is not None and origin.split("://")[-1] != host:
         return PlainTextResponse("Tomodeck does not answer to pages of other sites.\n", 403)
-    if _token is None or _matches(connection.cookies.get(_cookie, "")):
+    if _token is None:
         return None
-    if _matches(connection.query_params.get("token", "")):
+    known = _matches(connection.cookies.get(_cookie, ""))
+    asked = "token" in connection.query_params and connection.scope["type"] == "http"
+    if known and not asked:
+        return None
+    if known or _matches(connection.query_params.get("token", "")):
+        # The token leaves the address at once, also on a later visit: links to a place are copied from there.
         answer: Response = RedirectResponse(str(connection.url.remove_query_params("token")), 303)
         answer.set_cookie(_cookie, _token, httponly=True, samesite="strict")
         return answer

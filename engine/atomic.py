@@ -4,6 +4,7 @@ Every small file of a project (settings, status, tables) is written here: to a t
 renamed. A reader sees the old file or the new one, never half of one; a full disk leaves the old one untouched.
 """
 
+import errno
 import fcntl
 import os
 import uuid
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import explain_os_errors
+from engine.errors import UserError, explain_os_errors, os_error_sentence
 
 
 @contextmanager
@@ -29,9 +30,14 @@ def replacing(path: Path) -> Iterator[Path]:
         # Unlike tempfile's, the file has the permissions that any new file of this person has.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
-        with explain_os_errors(path, "write"):
-            yield temporary
-            os.replace(temporary, path)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        # Not every error of the block is about this file: only what its disk or its folder refuses is.
+        about_it = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+        if about_it or error.filename in (str(temporary), temporary):
+            raise UserError(os_error_sentence(error, path, "write")) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -46,10 +52,11 @@ def write_text(path: Path, text: str) -> None:
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock file `path` while the block runs, waiting for other processes that hold it.
 
-    The system drops the lock when the process ends, however it ends, so that nobody has to clean up.
+    The system drops the lock when the process ends, however it ends, so that nobody has to clean up. The folder must
+    exist: a project that was deleted must not come back as an empty folder.
     """
     with explain_os_errors(path, "lock"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+        handle = path.open("w")
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    with handle:
+        yield

@@ -23,6 +23,9 @@ from engine.volumes import open_volume, sample_statistics, take_slice
 Kind = Literal["density", "labels", "scores"]
 
 OPEN_LAYERS = 24
+UNPACKED_BYTES = 2 << 30
+"""Memory for layers that cannot be mapped (.gz, .bz2); one that is larger by itself is kept alone."""
+
 PREVIEWS = 64
 COUNTED_VOXELS = 1 << 22
 """Label maps up to this size are counted whole; of larger ones every n-th plane, multiplied by n."""
@@ -137,8 +140,7 @@ def open_layer(key: str) -> Layer:
             for old in [k for k in _open if k[0] == key]:
                 del _open[old]
             _open[key, version] = layer
-            while len(_open) > OPEN_LAYERS:
-                _open.popitem(last=False)
+            _close_oldest()
     return layer
 
 
@@ -216,6 +218,23 @@ def _open_file(key: str, place: _Place, version: str) -> Layer:
     if key.startswith("segmentation:"):
         kind = "labels" if _holds_labels(array) else "scores"
     return Layer(key, kind, array, place.voxel_size or volume.voxel_size, (0, 0, 0), version, place.real)
+
+
+def _close_oldest() -> None:
+    while len(_open) > OPEN_LAYERS:
+        _open.popitem(last=False)
+    unpacked = {name: size for name, layer in _open.items() if (size := _bytes_in_memory(layer.array))}
+    taken = sum(unpacked.values())
+    for name in list(unpacked)[:-1]:  # the newest stays, however large: it is about to be shown
+        if taken <= UNPACKED_BYTES:
+            return
+        del _open[name]
+        taken -= unpacked[name]
+
+
+def _bytes_in_memory(array: Any) -> int:
+    # Memory maps, HDF5 data sets and Zarr arrays read from the disk what is sliced.
+    return array.nbytes if isinstance(array, np.ndarray) and not isinstance(array, np.memmap) else 0
 
 
 def _holds_labels(array: Any) -> bool:

@@ -26,6 +26,7 @@ STATIC = Path(__file__).with_name("static")
 AXES = {"z": 0, "y": 1, "x": 2}
 MAX_SLAB = 201
 MAX_STEP = 16
+MOST_VOXELS = 2**31 - 1  # along an axis: MRC headers count in 32 bits
 FULL_QUALITY, MOVING_QUALITY = 82, 75
 KEEP = "private, max-age=3600, immutable"
 
@@ -149,10 +150,10 @@ async def put_position(request: Request) -> Response:
         body = await request.json()
         session, tomogram = str(body["session"]), str(body["tomogram"])
         x, y, z = (int(body[axis]) for axis in "xyz")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):  # int() of 1e999 overflows
         return JSONResponse({"error": "A position needs session, tomogram, x, y and z."}, 400)
-    if min(x, y, z) < 0 or len(session) > 200 or len(tomogram) > 500:
-        return JSONResponse({"error": "A position needs x, y and z from 0 on, in voxels."}, 400)
+    if min(x, y, z) < 0 or max(x, y, z) > MOST_VOXELS or len(session) > 200 or len(tomogram) > 500:
+        return JSONResponse({"error": f"A position needs x, y and z from 0 to {MOST_VOXELS}, in voxels."}, 400)
     await run_in_threadpool(position.put, session, tomogram, (x, y, z))
     return Response(status_code=204)
 

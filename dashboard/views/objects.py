@@ -44,8 +44,12 @@ def toolbar(project: Project, name: str, table: ObjectTable, version: str, shown
             label_visibility="collapsed",
             required=True,
         )
-        st.button("Undo", disabled=not history.can_undo, on_click=table_editing.step, args=(project, name, False))
-        st.button("Redo", disabled=not history.can_redo, on_click=table_editing.step, args=(project, name, True))
+        st.button(
+            "Undo", disabled=not history.can_undo, on_click=table_editing.step, args=(project, name, version, False)
+        )
+        st.button(
+            "Redo", disabled=not history.can_redo, on_click=table_editing.step, args=(project, name, version, True)
+        )
         st.button(
             f"Delete {len(chosen)}" if chosen else "Delete",
             disabled=not chosen,
@@ -180,7 +184,7 @@ def take_event(project: Project, name: str, version: str, event: dict[str, Any])
     elif kind == "deleted":
         table_editing.change(project, name, version, lambda t: delete(t, [int(object_id)]))
     elif kind in ("undo", "redo"):
-        table_editing.step(project, name, forward=kind == "redo")
+        table_editing.step(project, name, version, forward=kind == "redo")
 
 
 def pictures(project: Project, version: str, shown: ObjectTable) -> None:
@@ -226,6 +230,9 @@ def main() -> None:
             assert name is not None
             table, version = table_editing.read_for_page(project, name)
             shown = table_editing.filters(table)
+            with st.popover("More"):
+                st.button("Delete this table", on_click=table_editing.delete_table, args=(project, name))
+                st.caption(f"It goes to {project.tables.folder / '.deleted'}, from where it can be taken back.")
             if st.button("Export", type="primary", disabled=not len(shown)):
                 export_dialog(project, name, shown)
         table_editing.said()

@@ -129,12 +129,10 @@ def details(project: Project, chosen: list[Tomogram]) -> None:
     )
     with middle.container(horizontal=True):
         if st.button("Set voxel size"):
-            for tomogram in readable:
-                project.set_voxel_size(tomogram.name, given)
+            project.set_voxel_size([t.name for t in readable], given)
             st.rerun()
         if any(t.voxel_size_override for t in readable) and st.button("Back to the header's", type="tertiary"):
-            for tomogram in readable:
-                project.set_voxel_size(tomogram.name, None)
+            project.set_voxel_size([t.name for t in readable], None)
             st.rerun()
     with right.container(horizontal=True, horizontal_alignment="right"):
         if st.button(f"Look at {first.name}", type="primary"):

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.widgets.numbers import plural
 from engine.errors import UserError
 from engine.objects import ObjectTable
-from engine.objects.formats import FORMATS, export, get_format, losses
+from engine.objects.formats import FORMATS, export, get_format, losses, targets
 from engine.project import Project
 
 PREVIEW_ROWS = 3
@@ -39,8 +39,15 @@ def export_dialog(project: Project, name: str, table: ObjectTable) -> None:
     with st.expander("As it will be written"):
         st.code(lines, language=None)
     target = project.root / "exports" / Path(file_name).name
-    if target.exists():
-        st.warning(f"{target.name} exists and will be replaced.", icon=":material/warning:")
+    try:
+        files = targets(table, chosen, target)
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    standing = [path.name for path in files if path.exists()]
+    if standing:
+        there = "exists" if len(standing) == 1 else "exist"
+        st.warning(f"{', '.join(standing)} {there} and will be replaced.", icon=":material/warning:")
     if not st.button(f"Export {plural(len(table), 'object')}", type="primary", key="export.write"):
         return
     try:

@@ -24,6 +24,7 @@ _CSS = """
 .td-line { opacity: 0.72; font-size: 0.9rem; margin: 0; }
 [class*="st-key-row-"] { position: relative; }
 [class*="st-key-row-"] > [class*="-reset"] { position: absolute; right: 24px; top: -5px; width: auto; z-index: 1; }
+.st-key-preview-bar { height: 2.7rem; }
 .td-number { font-variant-numeric: tabular-nums; }
 </style>
 """

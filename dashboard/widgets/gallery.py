@@ -63,9 +63,8 @@ def gallery(
     rows = table.rows
     ids = [int(i) for i in rows["id"]]
     sheet = _sheet(project, table, version, tuple(ids), box_angstrom, average)
-    labels = [
-        f"{r.id}: {getattr(r, '_2', '')} x {r.x:.0f} y {r.y:.0f} z {r.z:.0f}" for r in rows.itertuples(index=False)
-    ]
+    columns = (rows[c] for c in ("id", "class", "x", "y", "z"))
+    labels = [f"{i}: {kind}, x {x:.0f} y {y:.0f} z {z:.0f}" for i, kind, x, y, z in zip(*columns, strict=True)]
     result = _mount(
         key="gallery",
         data={

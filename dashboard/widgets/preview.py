@@ -81,7 +81,7 @@ def preview_box(
         except UserError as error:
             answer = str(error)
         else:
-            question = _question(task_name, tomogram, box, parameters)
+            question = _question(project, task_name, tomogram, box, parameters)
             answer = _known(question)
             if answer is None:
                 ask = partial(_compute, question, project, find_task(task_name), parameters, tomogram, box)
@@ -122,8 +122,13 @@ class _Answer:
     layer: str
 
 
-def _question(task_name: str, tomogram: Tomogram, box: Box, parameters: Parameters) -> tuple[Any, ...]:
-    return (task_name, tomogram.name, tomogram.path.stat().st_mtime_ns, box, parameters.model_dump_json())
+def _question(
+    project: Project, task_name: str, tomogram: Tomogram, box: Box, parameters: Parameters
+) -> tuple[Any, ...]:
+    """What is asked, with the state of every file that the answer may come from."""
+    files = (tomogram.path, *(s.path for s in project.segmentations(tomogram.name)))
+    states = tuple((path, path.stat().st_mtime_ns) for path in files)
+    return (task_name, tomogram.name, states, box, parameters.model_dump_json())
 
 
 def _known(question: tuple[Any, ...]) -> "_Answer | str | None":

@@ -48,7 +48,7 @@ def read(project: Project, name: str) -> tuple[ObjectTable, str]:
         table, version = project.tables.read_version(name)
         known = ((name, version), table)
         st.session_state["objects.read"] = known
-    return known[1], version
+    return project.with_present_geometry(known[1]), version
 
 
 def read_for_page(project: Project, name: str) -> tuple[ObjectTable, str]:
@@ -63,10 +63,7 @@ def change(project: Project, name: str, version: str, edit: Callable[[ObjectTabl
     own: dict[str, str] = st.session_state.setdefault("objects.own-versions", {})
     try:
         table, current = read(project, name)
-        passed = set()
-        while version != current and version in own and version not in passed:
-            passed.add(version)  # several edits may arrive in one run: the later ones build on the earlier
-            version = own[version]
+        version = _mine(own, version, current)
         if current == version:
             table = edit(table)
         else:  # changed elsewhere: what this person saw is edited, and the store keeps both
@@ -83,19 +80,41 @@ def change(project: Project, name: str, version: str, edit: Callable[[ObjectTabl
     redraw()
 
 
+def _mine(own: dict[str, str], version: str, present: str) -> str:
+    """The version after this tab's own edits: several may arrive in one run, the later building on the earlier."""
+    passed = set()
+    while version != present and version in own and version not in passed:
+        passed.add(version)
+        version = own[version]
+    return version
+
+
 def _seen(name: str, version: str, otherwise: ObjectTable) -> ObjectTable:
     """The table as this person saw it last."""
     key, table = st.session_state.get("objects.seen", (None, otherwise))
     return table if key == (name, version) else otherwise
 
 
-def step(project: Project, name: str, forward: bool) -> None:
-    """Undo or redo."""
+def step(project: Project, name: str, version: str, forward: bool) -> None:
+    """Undo or redo from the version that the page showed."""
+    own: dict[str, str] = st.session_state.setdefault("objects.own-versions", {})
     try:
-        (project.tables.redo if forward else project.tables.undo)(name)
+        present = project.tables.version(name)
+        new = (project.tables.redo if forward else project.tables.undo)(name, _mine(own, version, present))
+        if new != version:
+            own[version] = new
     except UserError as error:
         say(str(error))
     redraw()
+
+
+def delete_table(project: Project, name: str) -> None:
+    """Delete a table, as far as it can be taken back by hand."""
+    try:
+        project.tables.delete(name)
+    except UserError as error:
+        say(str(error))
+    select([])
 
 
 def say(sentence: str) -> None:

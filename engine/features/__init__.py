@@ -7,6 +7,6 @@ turns the label map into objects lives in `engine.instances`.
 from engine.features.clustering import METHODS
 from engine.features.modes import MODES
 from engine.features.preparation import blur, normalise
-from engine.features.segmentation import S1Parameters, S1Result, segment
+from engine.features.segmentation import S1Parameters, S1Result, segment, slices_to_fit
 
-__all__ = ["METHODS", "MODES", "S1Parameters", "S1Result", "blur", "normalise", "segment"]
+__all__ = ["METHODS", "MODES", "S1Parameters", "S1Result", "blur", "normalise", "segment", "slices_to_fit"]

@@ -222,9 +222,24 @@ def _slices_to_fit(volume: np.ndarray, parameters: S1Parameters) -> tuple[int, i
             f"The volume has {shape} voxels (z, y, x), less than one neighbourhood of {size} × {size} × {size}: "
             "choose a larger region or a smaller neighbourhood size."
         )
-    depth = volume.shape[0]
-    lower = 0 if parameters.lower_z is None else parameters.lower_z
-    upper = depth if parameters.upper_z is None else parameters.upper_z
+    lower, upper = slices_to_fit(volume.shape[0], size, parameters.lower_z, parameters.upper_z)
+    if (upper - lower - size + 1) * (volume.shape[1] - size + 1) * (volume.shape[2] - size + 1) < 2:
+        raise UserError(
+            "The region holds a single neighbourhood, two clusters need at least two: choose a larger region."
+        )
+    return lower, upper
+
+
+def slices_to_fit(depth: int, size: int, lower_z: int | None, upper_z: int | None) -> tuple[int, int]:
+    """First slice to fit on, and the one after the last, in a tomogram of `depth` slices.
+
+    Raises
+    ------
+    UserError
+        Limits outside the tomogram or crossed, or fewer slices than a neighbourhood of `size` needs.
+    """
+    lower = 0 if lower_z is None else lower_z
+    upper = depth if upper_z is None else upper_z
     what = f"The slice limits for fitting are {lower} … {upper}, the tomogram has {depth} slices"
     if lower < 0 or upper > depth:
         raise UserError(f"{what}: they must lie within 0 … {depth}.")
@@ -233,10 +248,6 @@ def _slices_to_fit(volume: np.ndarray, parameters: S1Parameters) -> tuple[int, i
     if upper - lower < size:
         raise UserError(
             f"{what}: at least {size} slices (one neighbourhood) are needed between them, these are {upper - lower}."
-        )
-    if (upper - lower - size + 1) * (volume.shape[1] - size + 1) * (volume.shape[2] - size + 1) < 2:
-        raise UserError(
-            "The region holds a single neighbourhood, two clusters need at least two: choose a larger region."
         )
     return lower, upper
 

@@ -4,7 +4,7 @@
 belongs to which tomogram, and its class, is added in `engine.objects`.
 """
 
-from engine.instances.masks import connected_components, particle_mask
+from engine.instances.masks import connected_components, particle_mask, slices_to_pick
 from engine.instances.measures import Instances, centroids, filter_sizes, keep_only
 from engine.instances.picking import MODES, S2Parameters, find_instances
 from engine.instances.watersheds import watershed
@@ -19,5 +19,6 @@ __all__ = [
     "find_instances",
     "keep_only",
     "particle_mask",
+    "slices_to_pick",
     "watershed",
 ]

@@ -34,15 +34,7 @@ def particle_mask(
     if labels.ndim != 3 or 0 in labels.shape:
         shape = " × ".join(str(n) for n in labels.shape) or "a single number"
         raise UserError(f"A label map needs three dimensions (z, y, x), this array has the shape {shape}.")
-    depth = labels.shape[0]
-    lower = 0 if lower_z is None else lower_z
-    upper = depth - 1 if upper_z is None else upper_z
-    what = f"The slices to pick in are {lower} … {upper}, the label map has the slices 0 … {depth - 1}"
-    if lower < 0 or upper > depth - 1:
-        raise UserError(f"{what}: choose them inside.")
-    if lower > upper:
-        raise UserError(f"{what}: the first must not come after the last.")
-
+    lower, upper = slices_to_pick(labels.shape[0], lower_z, upper_z)
     mask = np.zeros(labels.shape, bool)
     np.equal(labels[lower : upper + 1], particle_cluster, out=mask[lower : upper + 1])
     if not mask.any():
@@ -51,6 +43,24 @@ def particle_mask(
             f"There are: {_census(labels[lower : upper + 1])}."
         )
     return mask
+
+
+def slices_to_pick(depth: int, lower_z: int | None, upper_z: int | None) -> tuple[int, int]:
+    """First and last slice to pick in, both included, of a label map of `depth` slices.
+
+    Raises
+    ------
+    UserError
+        Limits outside the map or crossed.
+    """
+    lower = 0 if lower_z is None else lower_z
+    upper = depth - 1 if upper_z is None else upper_z
+    what = f"The slices to pick in are {lower} … {upper}, the label map has the slices 0 … {depth - 1}"
+    if lower < 0 or upper > depth - 1:
+        raise UserError(f"{what}: choose them inside.")
+    if lower > upper:
+        raise UserError(f"{what}: the first must not come after the last.")
+    return lower, upper
 
 
 def connected_components(mask: np.ndarray) -> np.ndarray:
@@ -73,7 +83,7 @@ def connected_components(mask: np.ndarray) -> np.ndarray:
 def _census(labels: np.ndarray, most: int = 8) -> str:
     values, counts = np.unique(labels, return_counts=True)
     pairs = sorted(zip(values.tolist(), counts.tolist(), strict=True), key=lambda pair: -pair[1])
-    parts = [f"label {value:g} ({count} voxels)" for value, count in pairs[:most]]
+    parts = [f"label {value:g} ({count:,} voxels)" for value, count in pairs[:most]]
     if len(pairs) > most:
         parts.append(f"{len(pairs) - most} more")
     return ", ".join(parts)

@@ -22,6 +22,10 @@ ACTIVE = ("queued", "running", "cancelling")
 FINISHED = ("done", "failed", "cancelled", "lost")
 SILENT_AFTER = 120.0
 """Seconds without a word after which a job on another machine, which cannot be asked, counts as lost."""
+REMEMBERED = 5000
+"""Finished jobs kept in memory."""
+
+_finished: dict[Path, tuple[tuple[int, int], "JobRecord"]] = {}
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class JobRecord:
         How far it is (0 to 1) and what it does.
     seconds_left
         Estimated, None while nothing is known.
+    ended_by_itself
+        Whether the job has written its end, so that nothing changes any more; False while the state is derived.
     """
 
     folder: Path
@@ -58,6 +64,7 @@ class JobRecord:
     outputs: list[dict[str, Any]] = field(default_factory=list)
     process: dict[str, Any] = field(default_factory=dict)
     retry_of: str | None = None
+    ended_by_itself: bool = False
 
     @property
     def id(self) -> str:
@@ -92,17 +99,27 @@ class JobRecord:
 
 
 def read_job(folder: Path) -> JobRecord:
-    """The job in `folder`.
+    """The job in `folder`. A finished one is read once and remembered: pages list all jobs several times a rerun.
 
     Raises
     ------
     UserError
-        There is no such job.
+        There is no such job, or what was asked of it cannot be read (lost in a power cut).
     """
-    try:
-        request = yaml.safe_load((folder / "request.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"There is no job {folder.name} in this project.") from error
+    stamps = _changed(folder / "status.json"), _changed(folder / "outputs.json")  # taken before the files are read
+    known = _finished.get(folder)
+    if known and known[0] == stamps:
+        return known[1]
+    record = _read(folder)
+    if record.ended_by_itself:
+        if len(_finished) >= REMEMBERED:
+            _finished.clear()
+        _finished[folder] = (stamps, record)
+    return record
+
+
+def _read(folder: Path) -> JobRecord:
+    request = _request(folder)
     status, progress, launch = (_json(folder / f"{n}.json") for n in ("status", "progress", "launch"))
     process = status.get("process") or launch
     state, message = _state(folder, status, process, float(request["created"]))
@@ -128,6 +145,7 @@ def read_job(folder: Path) -> JobRecord:
         outputs=_json(folder / "outputs.json").get("outputs", []),
         process=process,
         retry_of=request.get("retry_of"),
+        ended_by_itself=status.get("state") in FINISHED,
     )
 
 
@@ -141,7 +159,20 @@ def _readable(root: Path) -> Iterator[JobRecord]:
         try:
             yield read_job(folder)
         except UserError:
-            continue  # being made or being deleted at this moment
+            continue  # being made or being deleted at this moment, or damaged
+
+
+def _request(folder: Path) -> dict[str, Any]:
+    missing = f"There is no job {folder.name} in this project."
+    try:
+        request = yaml.safe_load((folder / "request.yaml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(missing) from error
+    if not isinstance(request, dict) or not isinstance(request.get("task"), str):
+        raise UserError(missing)
+    if not isinstance(request.get("created"), int | float):
+        raise UserError(missing)
+    return request
 
 
 def _state(folder: Path, status: dict[str, Any], process: dict[str, Any], created: float) -> tuple[str, str]:
@@ -151,9 +182,10 @@ def _state(folder: Path, status: dict[str, Any], process: dict[str, Any], create
         return written, message
     cancelling = (folder / "cancel.json").exists()
     if not process:
-        # Between the making of the folder and the start of the process; a launcher killed there leaves it so.
-        young = time.time() - created < 30
-        return ("queued", "") if young and not cancelling else ("lost", "It never started; use Run again.")
+        # Between the making of the folder and the worker's first word; a launcher killed there leaves it so.
+        if time.time() - created < 30:
+            return ("cancelling" if cancelling else "queued"), ""
+        return ("cancelled", "") if cancelling else ("lost", "It never started; use Run again.")
     if is_local(process):  # type: ignore[arg-type]
         alive = is_alive(process)  # type: ignore[arg-type]
     else:
@@ -175,6 +207,13 @@ def _last_word(folder: Path) -> float:
         p.stat().st_mtime for p in (folder / "progress.json", folder / "log.txt", folder / "launch.json") if p.exists()
     ]
     return max(times, default=0.0)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from engine.errors import explain_os_errors
 from engine.jobs.launch import make_job, slot_kind
-from engine.jobs.slots import take_ticket, wait_for_slot
+from engine.jobs.slots import take_ticket
 from engine.jobs.worker import raise_on_term, work
 from engine.project import Project
 from engine.tasks import find_task, validated
@@ -30,28 +31,16 @@ def run_here(project: Project, task_name: str, raw: Any, echo: Callable[[str], N
     Raises
     ------
     UserError
-        Unknown task or parameters out of range: nothing was started.
+        Unknown task, parameters out of range, a project or queue that cannot be written: nothing was started.
     """
     task = find_task(task_name)
     parameters = validated(task, raw)
-    folder = make_job(project, task, parameters)
-    ticket, handle = take_ticket(slot_kind(task), folder.name)
-    told: list[int] = []
-
-    def each_turn(ahead: int) -> None:
-        if ahead and told != [ahead]:
-            echo(f"Waiting for {ahead} job{'s' * (ahead > 1)} ahead in the queue …")
-        told[:] = [ahead]
-
-    def wait() -> str:
-        slot, _ = wait_for_slot(slot_kind(task), ticket, each_turn)
-        if slot.startswith("gpu"):
-            os.environ["CUDA_VISIBLE_DEVICES"] = slot[3:]
-        return slot
-
-    raise_on_term()
+    ticket, handle = take_ticket(slot_kind(task))
     try:
-        status = work(folder, wait, echo)
+        folder = make_job(project, task, parameters)
+        raise_on_term()
+        with explain_os_errors(folder, "write"):
+            status = work(folder, ticket, echo)
     finally:
         os.close(handle)
         ticket.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Launching, cancelling, retrying and deleting jobs: what a person does to them, from a page or a command line."""
 
+import contextlib
 import getpass
 import json
 import os
@@ -21,17 +22,18 @@ import yaml
 from engine.atomic import write_text
 from engine.errors import UserError, explain_os_errors
 from engine.jobs.folder import JobRecord, read_job
-from engine.jobs.process import identity, is_alive, is_local
-from engine.jobs.slots import gpu_count, take_ticket
+from engine.jobs.process import GRACE, identity, is_alive, is_local, leads_group, members
+from engine.jobs.slots import gpu_ids, take_ticket
 from engine.project import Project
 from engine.tasks import Task, find_task, read_parameters, validated, write_parameters
 
-GRACE = 8.0
-"""Seconds between asking a job to end and ending it."""
+RESERVED = 64 * 1024
+"""Bytes set aside with a job's folder and given back at its end, so that a job can say that its disk is full."""
 
 ENGINE_PARENT = Path(__file__).resolve().parents[2]
 
 _children: list[subprocess.Popen[bytes]] = []
+_children_lock = threading.Lock()
 
 
 def launch(project: Project, task_name: str, raw: Any, retry_of: str | None = None) -> JobRecord:
@@ -40,38 +42,53 @@ def launch(project: Project, task_name: str, raw: Any, retry_of: str | None = No
     Raises
     ------
     UserError
-        Unknown task, parameters out of range, or a project that cannot be written.
+        Unknown task, parameters out of range, a project or queue that cannot be written: nothing was started.
     """
     task = find_task(task_name)
     parameters = validated(task, raw)
-    folder = make_job(project, task, parameters, retry_of)
-    kind = slot_kind(task)
-    ticket, handle = take_ticket(kind, folder.name)
+    ticket, handle = take_ticket(slot_kind(task))
+    try:
+        folder = make_job(project, task, parameters, retry_of)
+        child = _start(folder, ticket, handle)
+    except BaseException:
+        ticket.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)
+    with _children_lock:  # two tabs may launch at the same time
+        _children.append(child)
+        for ended in [c for c in _children if c.poll() is not None]:  # reap, so that no zombies pile up
+            _children.remove(ended)
+    try:
+        write_text(folder / "launch.json", json.dumps(identity(child.pid)))
+    except (psutil.NoSuchProcess, UserError):
+        pass  # it ended already, or the disk is full: the worker says so itself
+    return read_job(folder)
+
+
+def _start(folder: Path, ticket: Path, handle: int) -> "subprocess.Popen[bytes]":
+    environment = dict(os.environ)
+    if environment.get("TOMODECK_SLOTS"):
+        environment["TOMODECK_SLOTS"] = str(ticket.parents[1])  # a relative one means another place for the worker
     try:
         with explain_os_errors(folder, "start a job in"), (folder / "log.txt").open("ab") as log:
-            child = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "engine.jobs.worker", str(folder), str(ticket)],
                 cwd=ENGINE_PARENT,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # closing the server's terminal does not reach it
                 pass_fds=(handle,),
             )
-    finally:
-        os.close(handle)
-    _children.append(child)
-    for ended in [c for c in _children if c.poll() is not None]:  # reap, so that no zombies pile up
-        _children.remove(ended)
-    try:
-        write_text(folder / "launch.json", json.dumps(identity(child.pid)))
-    except psutil.NoSuchProcess:
-        pass  # it ended already and has written its own status
-    return read_job(folder)
+    except UserError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def make_job(project: Project, task: Task, parameters: Any, retry_of: str | None = None) -> Path:
-    """Make the folder of a job: what was asked, by whom, when."""
+    """Make the folder of a job: what was asked, by whom, when. Raises UserError and leaves none if it cannot."""
     jobs = project.root / "jobs"
     folder = jobs / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     request = {
@@ -85,14 +102,20 @@ def make_job(project: Project, task: Task, parameters: Any, retry_of: str | None
     with explain_os_errors(folder, "create"):
         jobs.mkdir(exist_ok=True)
         folder.mkdir()
-    write_text(folder / "params.yaml", write_parameters(parameters))
-    write_text(folder / "request.yaml", yaml.safe_dump(request, sort_keys=False))
+    try:
+        with explain_os_errors(folder, "write"):
+            (folder / ".reserve").write_bytes(b"\0" * RESERVED)
+        write_text(folder / "params.yaml", write_parameters(parameters))
+        write_text(folder / "request.yaml", yaml.safe_dump(request, sort_keys=False))
+    except UserError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
 
 
 def slot_kind(task: Task) -> str:
     """The queue for a task: that of the GPUs where it uses one and there is one."""
-    return "gpu" if task.uses_gpu and gpu_count() else "cpu"
+    return "gpu" if task.uses_gpu and gpu_ids() else "cpu"
 
 
 def cancel(job: JobRecord) -> None:
@@ -101,27 +124,22 @@ def cancel(job: JobRecord) -> None:
     Raises
     ------
     UserError
-        It has ended already, or runs on another machine.
+        It has ended already, belongs to somebody else or runs on another machine.
     """
     job = read_job(job.folder)
     if not job.active:
         raise UserError(f"Job {job.id} is {job.state}: there is nothing to cancel.")
     if job.process and not is_local(job.process):  # type: ignore[arg-type]
         raise UserError(f"Job {job.id} runs on {job.host}: cancel it from a dashboard or command line there.")
+    _signal(job, 0)  # refused before anything is written, if it is another user's
     write_text(job.folder / "cancel.json", json.dumps({"user": _user(), "time": time.time()}))
+    # The worker writes who it is before it looks for cancel.json; so either it sees that or its process is known now.
+    job = read_job(job.folder)
     if not job.process:
         return
-    _signal(job.process, signal.SIGTERM)
-
-    def insist() -> None:
-        deadline = time.monotonic() + GRACE
-        while time.monotonic() < deadline:
-            if not is_alive(job.process):  # type: ignore[arg-type]
-                return
-            time.sleep(0.1)
-        _signal(job.process, signal.SIGKILL)
-
-    threading.Thread(target=insist, daemon=True).start()
+    group = leads_group(job.process)  # type: ignore[arg-type]
+    _signal(job, signal.SIGTERM)
+    threading.Thread(target=_insist, args=(job, group), daemon=True).start()
 
 
 def retry(project: Project, job: JobRecord) -> JobRecord:
@@ -144,18 +162,30 @@ def delete(job: JobRecord) -> None:
         shutil.rmtree(job.folder)
 
 
-def _signal(process: dict[str, Any], number: int) -> None:
-    if not is_alive(process):  # type: ignore[arg-type]
+def _signal(job: JobRecord, number: int) -> None:
+    process = job.process
+    if not process or not is_alive(process):  # type: ignore[arg-type]
         return
     try:
-        group = os.getpgid(process["pid"])
         # A job in the foreground of a terminal shares its shell's group only if it is not a leader: spare that.
-        if group == process["pid"]:
-            os.killpg(group, number)
-        else:
-            os.kill(process["pid"], number)
+        (os.killpg if leads_group(process) else os.kill)(process["pid"], number)  # type: ignore[arg-type]
     except ProcessLookupError:
         pass
+    except PermissionError as error:
+        owner = f"{job.user or 'another user'}"
+        raise UserError(f"Job {job.id} belongs to {owner}: only {owner} can cancel it.") from error
+
+
+def _insist(job: JobRecord, group: bool) -> None:
+    """End what still runs after the grace: all members of the group, even when the leader itself obeyed."""
+    pid = job.process["pid"]
+    deadline = time.monotonic() + GRACE
+    while members(pid) if group else is_alive(job.process):  # type: ignore[arg-type]
+        if time.monotonic() > deadline:
+            with contextlib.suppress(ProcessLookupError):
+                (os.killpg if group else os.kill)(pid, signal.SIGKILL)
+            return
+        time.sleep(0.2)
 
 
 def _user() -> str:

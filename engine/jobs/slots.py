@@ -7,78 +7,170 @@ projects of a user on a machine, because the machine is what they compete for.
 
 import fcntl
 import os
+import secrets
+import stat
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from engine.errors import UserError, os_error_sentence
 
 POLL = 0.25
 
 
 def slots_folder() -> Path:
-    """Where slots and tickets lie: `TOMODECK_SLOTS`, else a private folder of this user on this machine."""
-    folder = os.environ.get("TOMODECK_SLOTS") or f"{tempfile.gettempdir()}/tomodeck-{os.getuid()}"
-    path = Path(folder)
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Where slots and tickets lie: `TOMODECK_SLOTS`, else a private folder of this user on this machine.
+
+    Raises
+    ------
+    UserError
+        It cannot be made, or the private one is not private.
+    """
+    chosen = os.environ.get("TOMODECK_SLOTS")
+    path = Path(chosen).absolute() if chosen else _private_folder()
+    with _explained(path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not chosen:
+            _check_private(path)
     return path
 
 
-def gpu_count() -> int:
-    """GPUs on this machine, told by their device files: asking torch would cost each waiting job 300 MB."""
+def gpu_ids() -> list[str]:
+    """The GPUs that jobs may use, as CUDA_VISIBLE_DEVICES names them (numbers or UUIDs), else all of this machine.
+
+    They are told by their device files: asking torch would cost each waiting job 300 MB.
+    """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([d for d in visible.split(",") if d.strip()])
-    return len([p for p in Path("/dev").glob("nvidia[0-9]*") if p.name[6:].isdigit()])
+    if visible is None:
+        return sorted((p.name[6:] for p in Path("/dev").glob("nvidia[0-9]*") if p.name[6:].isdigit()), key=int)
+    ids: list[str] = []
+    for name in (part.strip() for part in visible.split(",")):
+        if not name or name.startswith("-"):
+            break  # CUDA sees none from the first invalid one on
+        ids.append(name)
+    return list(dict.fromkeys(ids))
 
 
 def slot_names(kind: str) -> list[str]:
-    """The slots of a kind: one per GPU; for `cpu`, `TOMODECK_CPU_SLOTS` or one, since a task uses all cores."""
+    """The slots of a kind: one per GPU; for `cpu`, `TOMODECK_CPU_SLOTS` or one, since a task uses all cores.
+
+    Raises
+    ------
+    UserError
+        `TOMODECK_CPU_SLOTS` is not a whole number of at least 1.
+    """
     if kind == "gpu":
-        return [f"gpu{i}" for i in range(gpu_count())]
-    return [f"cpu{i}" for i in range(int(os.environ.get("TOMODECK_CPU_SLOTS", "1")))]
+        return [f"gpu{name}" for name in gpu_ids()]
+    text = os.environ.get("TOMODECK_CPU_SLOTS") or "1"
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise UserError(f"TOMODECK_CPU_SLOTS is {text!r}: set it to a whole number of at least 1, or unset it.")
+    return [f"cpu{i}" for i in range(int(text))]
 
 
-def take_ticket(kind: str, job: str) -> tuple[Path, int]:
-    """Join the queue of a kind. Returns the ticket and its open, locked file descriptor, which a child may inherit."""
+def take_ticket(kind: str) -> tuple[Path, int]:
+    """Join the queue of a kind.
+
+    Returns
+    -------
+    The ticket and its open, locked file descriptor, which a child may inherit.
+
+    Raises
+    ------
+    UserError
+        The queue cannot be used, or the slots are set wrongly: told before anything is launched.
+    """
+    slot_names(kind)
     folder = slots_folder() / f"{kind}-queue"
-    folder.mkdir(exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".new-", dir=folder)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    ticket = folder / f"{time.time_ns():020d}-{job}"
-    os.rename(name, ticket)  # appears only when locked: nobody can take it for a dead one
+    with _explained(folder):
+        folder.mkdir(exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".new-", dir=folder)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        ticket = folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+        os.rename(name, ticket)  # appears only when locked: nobody can take it for a dead one
     return ticket, handle
 
 
-def wait_for_slot(kind: str, ticket: Path, each_turn: Callable[[int], None]) -> tuple[str, int]:
-    """Wait until it is this ticket's turn and a slot is free.
+def take_slot(ticket: Path, each_turn: Callable[[int], None]) -> str:
+    """Wait until it is this ticket's turn and a slot is free; hold that slot until this process ends.
 
     Parameters
     ----------
-    kind, ticket
+    ticket
         Of `take_ticket`.
     each_turn
         Called at every look with the number of jobs ahead; may raise to give up.
 
     Returns
     -------
-    The slot's name and its open, locked file descriptor: keep it open as long as the slot is needed.
+    The slot's name. For one of a GPU, this process sees only that GPU from now on.
+
+    Raises
+    ------
+    UserError
+        The queue cannot be used.
     """
+    kind = ticket.parent.name.removesuffix("-queue")
     while True:
-        ahead = _living_before(ticket)
+        with _explained(ticket.parent):
+            ahead = _living_before(ticket)
         each_turn(len(ahead))
         if not ahead:
             for slot in slot_names(kind):
-                handle = os.open(slots_folder() / f"{slot}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-                if _try_lock(handle):
+                if _try_slot(slot):
                     ticket.unlink(missing_ok=True)
-                    return slot, handle
-                os.close(handle)
+                    if kind == "gpu":
+                        os.environ["CUDA_VISIBLE_DEVICES"] = slot.removeprefix("gpu")
+                    return slot
         time.sleep(POLL)
+
+
+def _private_folder() -> Path:
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere")
+    if runtime.is_dir() and runtime.stat().st_uid == os.getuid():  # after `su` it is still that of the other user
+        return runtime / "tomodeck"
+    return Path(tempfile.gettempdir()) / f"tomodeck-{os.getuid()}"
+
+
+def _check_private(path: Path) -> None:
+    # Anybody may make a folder or a link of this name in /tmp before this user does.
+    found = path.lstat()
+    writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not writable:
+        return
+    raise UserError(
+        f"{path} is not a private folder of yours (a link, another user's, or writable for others): "
+        "set TOMODECK_SLOTS to a folder that only you can write to."
+    )
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        sentence = os_error_sentence(error, path, "use").rstrip(".")
+        raise UserError(f"{sentence}; it holds the queue of jobs, and TOMODECK_SLOTS sets another folder.") from error
+
+
+def _try_slot(slot: str) -> bool:
+    path = slots_folder() / f"{slot.replace('/', '_')}.lock"  # the UUID of a part of a GPU may hold slashes
+    with _explained(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if _try_lock(handle):
+        return True
+    os.close(handle)
+    return False
 
 
 def _living_before(ticket: Path) -> list[Path]:
     ahead = []
-    for other in sorted(p for p in ticket.parent.iterdir() if not p.name.startswith(".") and p.name < ticket.name):
+    try:
+        names = sorted(os.listdir(ticket.parent))
+    except FileNotFoundError:
+        return []  # a runtime folder goes when its user logs out; the queue goes on without its order
+    for other in (ticket.parent / n for n in names if not n.startswith(".") and n < ticket.name):
         try:
             handle = os.open(other, os.O_RDWR)
         except FileNotFoundError:

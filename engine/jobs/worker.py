@@ -18,18 +18,13 @@ from typing import Any
 
 from engine.atomic import write_text
 from engine.errors import UserError, os_error_sentence
-from engine.jobs.launch import slot_kind
-from engine.jobs.process import identity
-from engine.jobs.slots import wait_for_slot
+from engine.jobs.process import GRACE, identity
+from engine.jobs.slots import take_slot
 from engine.project import Project
 from engine.tasks import find_task, read_parameters, validated
 
 HEARTBEAT = 10.0
 """Seconds between signs of life while a task says nothing; readers on other machines rely on them."""
-
-
-RESERVED = 64 * 1024
-"""Bytes set aside at the start and given back at the end, so that a job can say that its disk is full."""
 
 
 class Cancelled(BaseException):
@@ -94,34 +89,33 @@ class FolderJob:
         return list(self._outputs)
 
 
-def work(folder: Path, wait: Callable[[], str | None], echo: Callable[[str], None] | None = None) -> dict[str, Any]:
+def work(folder: Path, ticket: Path, echo: Callable[[str], None] | None = None) -> dict[str, Any]:
     """Do the job in `folder`: wait for a slot, run, record how it ended. Returns the final status.
 
     Parameters
     ----------
     folder
         Made by `engine.jobs.launch.make_job`.
-    wait
-        Waits for a slot and returns its name; None when the job needs no slot.
+    ticket
+        Its place in the queue, taken by `engine.jobs.slots.take_ticket`.
     echo
         Also gets log lines and progress, for a command line.
     """
     job = FolderJob(folder, echo)
-    status: dict[str, Any] = {"state": "queued", "process": identity(os.getpid())}
-
-    reserve = folder / ".reserve"
-    reserve.write_bytes(b"\0" * RESERVED)
+    status: dict[str, Any] = {"process": identity(os.getpid())}
 
     def tell(**changes: Any) -> None:
         status.update(changes)
         if "ended" in changes:
-            reserve.unlink(missing_ok=True)
+            (folder / ".reserve").unlink(missing_ok=True)  # set aside by `make_job` for this
         write_text(folder / "status.json", json.dumps(status))
 
     silenced = threading.Event()
     try:
         try:
-            slot = wait()
+            tell(state="queued")
+            slot = take_slot(ticket, _Waiting(folder, echo))
+            _stop_if_cancelled(folder)
             tell(state="running", started=time.time(), slot=slot)
             job._started = time.time()
             threading.Thread(target=_beat, args=(job, silenced), daemon=True).start()
@@ -150,6 +144,29 @@ def work(folder: Path, wait: Callable[[], str | None], echo: Callable[[str], Non
     return status
 
 
+class _Waiting:
+    """What a job does at each look at the queue."""
+
+    def __init__(self, folder: Path, echo: Callable[[str], None] | None):
+        self._folder = folder
+        self._echo = echo
+        self._told = 0
+
+    def __call__(self, ahead: int) -> None:
+        if not (self._folder / "request.yaml").exists():
+            raise UserError(f"The folder {self._folder} was deleted while the job waited.")
+        _stop_if_cancelled(self._folder)
+        if self._echo and ahead and ahead != self._told:
+            self._echo(f"Waiting for {ahead} job{'s' * (ahead > 1)} ahead in the queue …")
+        self._told = ahead
+
+
+def _stop_if_cancelled(folder: Path) -> None:
+    # Who cancels before this process is known cannot signal it.
+    if (folder / "cancel.json").exists():
+        raise Cancelled
+
+
 def _run_task(folder: Path, job: FolderJob) -> None:
     import yaml
 
@@ -171,30 +188,34 @@ def _beat(job: FolderJob, silenced: threading.Event) -> None:
 
 
 def raise_on_term() -> None:
-    """From now on SIGTERM raises `Cancelled` in the main thread."""
+    """From now on SIGTERM raises `Cancelled` in the main thread, and ends the whole process group after a grace.
+
+    Who cancels insists too, but may itself end meanwhile. The thread waits from the start, because a signal's handler
+    may interrupt the making of another thread.
+    """
+    asked = threading.Event()
+    threading.Thread(target=_insist, args=(asked,), daemon=True).start()
 
     def end(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the clean-up must not be interrupted
+        asked.set()
         raise Cancelled
 
     signal.signal(signal.SIGTERM, end)
 
 
+def _insist(asked: threading.Event) -> None:
+    asked.wait()
+    time.sleep(GRACE)
+    if os.getpgrp() == os.getpid():  # never the group of a shell's script
+        os.killpg(os.getpid(), signal.SIGKILL)
+
+
 def main(folder: Path, ticket: Path) -> int:
     """Entry of the process; the ticket's lock was inherited from the launcher."""
     raise_on_term()
-
-    def wait() -> str:
-        import yaml
-
-        task = find_task(yaml.safe_load((folder / "request.yaml").read_text(encoding="utf-8"))["task"])
-        slot, _ = wait_for_slot(slot_kind(task), ticket, lambda ahead: _still_there(folder))
-        if slot.startswith("gpu"):
-            os.environ["CUDA_VISIBLE_DEVICES"] = slot[3:]
-        return slot
-
     try:
-        status = work(folder, wait)
+        status = work(folder, ticket)
     except (UserError, OSError) as error:
         # The folder itself cannot be written any more: gone, or its disk is full. There is nobody to tell but stderr.
         print(f"Job {folder.name} ends: {error}", file=sys.stderr)
@@ -202,11 +223,6 @@ def main(folder: Path, ticket: Path) -> int:
     finally:
         ticket.unlink(missing_ok=True)
     return 0 if status["state"] == "done" else 2
-
-
-def _still_there(folder: Path) -> None:
-    if not (folder / "request.yaml").exists():
-        raise UserError(f"The folder {folder} was deleted while the job waited.")
 
 
 if __name__ == "__main__":

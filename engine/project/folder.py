@@ -4,6 +4,7 @@ This is the only place that knows what lies where. Sciences never see it; tasks 
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,16 +170,24 @@ class Project:
             kept = [s for s in settings.sources if s != source]
             write_settings(self.root, settings.model_copy(update={"sources": kept}))
 
-    def set_voxel_size(self, name: str, voxel_size: float | None) -> None:
-        """Set the voxel size (Å) of a tomogram by hand; None goes back to the header's. The file is not touched."""
-        self.tomogram(name)
+    def set_voxel_size(self, names: Sequence[str], voxel_size: float | None) -> None:
+        """Set the voxel size (Å) of tomograms by hand; None goes back to the header's. No file is touched.
+
+        Raises
+        ------
+        UserError
+            There is no such tomogram, or no such voxel size.
+        """
+        unknown = set(names) - {t.name for t in self.tomograms()}
+        if unknown:
+            raise UserError(f"This project has no tomogram {min(unknown)!r}: check the name.")
         if voxel_size is not None and not 0.1 <= voxel_size <= 1000:
-            raise UserError(f"A voxel size of {voxel_size:g} Å for {name} is not possible: give 0.1 to 1000 Å.")
+            raise UserError(f"A voxel size of {voxel_size:g} Å for {names[0]} is not possible: give 0.1 to 1000 Å.")
         with locked(self.root / ".lock"):
             settings = self.settings()
-            sizes = {k: v for k, v in settings.voxel_sizes.items() if k != name}
+            sizes = {k: v for k, v in settings.voxel_sizes.items() if k not in names}
             if voxel_size is not None:
-                sizes[name] = float(voxel_size)
+                sizes |= dict.fromkeys(names, float(voxel_size))
             write_settings(self.root, settings.model_copy(update={"voxel_sizes": sizes}))
 
     def readable(self, path: Path) -> Path:
@@ -214,11 +223,11 @@ class Project:
 
     def segmentations(self, tomogram: str | None = None) -> list[Segmentation]:
         """The label maps, of one tomogram or of all."""
-        return [s for s in list_segmentations(self.root) if tomogram in (None, s.tomogram)]
+        return list_segmentations(self.root, tomogram)
 
     def segmentation(self, key: str) -> Segmentation:
         """The label map `<tomogram>__<name>`. Raises UserError when there is none."""
-        for found in self.segmentations():
+        for found in self.segmentations(key.split("__", 1)[0]):
             if found.key == key:
                 return found
         raise UserError(f"This project has no segmentation {key!r}.")
@@ -232,8 +241,22 @@ class Project:
         write_text(path.with_suffix(".yaml"), yaml.safe_dump(made_by, sort_keys=False, allow_unicode=True))
 
     def table(self, name: str) -> ObjectTable:
-        """The object table `name`."""
-        return self.tables.read(name)
+        """The object table `name`, with the geometry that its tomograms have now (see `with_present_geometry`)."""
+        return self.with_present_geometry(self.tables.read(name))
+
+    def with_present_geometry(self, table: ObjectTable) -> ObjectTable:
+        """The table with the voxel sizes that its tomograms have now: they may have been set by hand since it was made.
+
+        A tomogram that is gone, or has another shape by now, keeps what the table says.
+        """
+        present = {t.name: t for t in self.tomograms() if t.info is not None}
+        geometries = {
+            name: TomogramGeometry(old.shape, present[name].voxel_size)
+            if name in present and present[name].shape == old.shape
+            else old
+            for name, old in table.tomograms.items()
+        }
+        return ObjectTable(table.rows, geometries)
 
     def table_version(self, name: str) -> str:
         """The version of the object table `name`; changes with every save."""

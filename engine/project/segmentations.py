@@ -1,5 +1,6 @@
 """The label maps of a project: `segmentations/<tomogram>__<name>.mrc`, each with a `.yaml` that says what made it."""
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,18 @@ class Segmentation:
         return f"{self.tomogram}__{self.name}"
 
 
-def list_segmentations(root: Path) -> list[Segmentation]:
-    """Every label map in the project folder `root`, by tomogram and name."""
+# description file → (its modification time, contents): a project may hold thousands, and pages ask at every drawing
+_descriptions: dict[Path, tuple[int, dict[str, Any]]] = {}
+
+
+def list_segmentations(root: Path, tomogram: str | None = None) -> list[Segmentation]:
+    """The label maps in the project folder `root`, of one tomogram or of all, by tomogram and name."""
     found = []
-    for path in sorted((root / FOLDER).glob("*__*.mrc")):
+    for path in sorted((root / FOLDER).glob(f"{glob.escape(tomogram) if tomogram else '*'}__*.mrc")):
         if path.name.startswith("."):
             continue
-        tomogram, name = path.stem.split("__", 1)
-        found.append(Segmentation(tomogram, name, path, read_provenance(path)))
+        of, name = path.stem.split("__", 1)
+        found.append(Segmentation(of, name, path, read_provenance(path)))
     return found
 
 
@@ -48,8 +53,14 @@ def segmentation_path(root: Path, tomogram: str, name: str) -> Path:
 
 def read_provenance(path: Path) -> dict[str, Any]:
     """What made the result `path`; empty when the `.yaml` beside it is missing or broken."""
+    file = path.with_suffix(".yaml")
     try:
-        content = yaml.safe_load(path.with_suffix(".yaml").read_text(encoding="utf-8"))
+        modified = file.stat().st_mtime_ns
+        known = _descriptions.get(file)
+        if known is None or known[0] != modified:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            known = (modified, content if isinstance(content, dict) else {})
+            _descriptions[file] = known
     except (OSError, yaml.YAMLError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return dict(known[1])

@@ -85,9 +85,9 @@ def check_name(name: str, what: str) -> str:
 
     The double underscore separates tomogram and segmentation in file names, so `what` names may not hold it.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,119}", name) or "__" in name:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.+-]{0,118}[A-Za-z0-9.+-])?", name) or "__" in name:
         raise UserError(
             f"The {what} name {name!r} does not work as a file name: use letters, digits, '.', '-' and single '_', "
-            "starting with a letter or digit."
+            "starting with a letter or digit, at most 120 in all and no '_' at the end."
         )
     return name

@@ -65,11 +65,19 @@ class TableStore:
         return sorted(p.stem for p in self.folder.glob("*.csv") if not p.name.startswith("."))
 
     def path(self, name: str) -> Path:
-        """The file of the table `name`. Raises UserError when there is none."""
+        """The file of the table `name`.
+
+        Raises
+        ------
+        UserError
+            There is none, or it is a link that leads out of the project's folder of tables.
+        """
         path = self.folder / f"{check_name(name, 'table')}.csv"
         if not path.is_file():
             known = ", ".join(self.names()) or "none yet"
             raise UserError(f"This project has no object table {name!r} (tables: {known}).")
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise UserError(f"{path} is a link that leads out of this project, so it is not read: copy the file here.")
         return path
 
     def version(self, name: str) -> str:
@@ -83,10 +91,11 @@ class TableStore:
     def read_version(self, name: str) -> tuple[ObjectTable, str]:
         """The table `name` and the version that was read."""
         path = self.path(name)
-        with locked(self._lock(name)):
+        while True:  # files are replaced whole, so a version that stayed the same was read whole
             version = _fingerprint(path)
             table = table_csv.read(path, geometries(self.provenance(name)))
-        return table, version
+            if _fingerprint(path) == version:
+                return table, version
 
     def provenance(self, name: str) -> dict[str, Any]:
         """What made the table, and the shape and voxel size of each of its tomograms."""
@@ -97,8 +106,9 @@ class TableStore:
         return content if isinstance(content, dict) else {}
 
     def free_name(self, name: str) -> str:
-        """`name`, or `name-2`, `name-3` … where it is taken."""
-        taken, candidate, number = set(self.names()), name, 2
+        """`name`, or `name-2`, `name-3` … where it is taken, be it only by the history of a table that was removed."""
+        left = {p.name for p in (self.folder / ".history").glob("*") if p.is_dir()}
+        taken, candidate, number = {*self.names(), *left}, name, 2
         while candidate in taken:
             candidate, number = f"{name}-{number}", number + 1
         return candidate
@@ -113,7 +123,8 @@ class TableStore:
         """
         check_name(name, "table")
         check(table)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with explain_os_errors(self.folder, "create"):
+            self.folder.mkdir(exist_ok=True)
         with locked(self._lock(".new")):
             name = self.free_name(name)
             self._write(name, table, made_by)
@@ -146,13 +157,19 @@ class TableStore:
         made_by = {**self.provenance(name), "conflicts_with": name}
         raise TableConflict(name, self.create(f"{name}-edited", table, made_by))
 
-    def undo(self, name: str) -> str:
-        """Go one saved state back; returns the new version. Raises UserError when there is none."""
-        return self._step(name, -1)
+    def undo(self, name: str, based_on: str) -> str:
+        """Go one saved state back from the version `based_on`; returns the new version.
 
-    def redo(self, name: str) -> str:
-        """Go one saved state forward again; returns the new version. Raises UserError when there is none."""
-        return self._step(name, +1)
+        Raises
+        ------
+        UserError
+            There is no older state, or the table is another version by now.
+        """
+        return self._step(name, -1, based_on)
+
+    def redo(self, name: str, based_on: str) -> str:
+        """Go one saved state forward again; otherwise as `undo`."""
+        return self._step(name, +1, based_on)
 
     def history(self, name: str) -> History:
         """Which states are kept."""
@@ -179,48 +196,84 @@ class TableStore:
                     shutil.move(rest, place / rest.name)
 
     def _write(self, name: str, table: ObjectTable, made_by: dict[str, Any]) -> None:
+        """History first, the table last: if a disk fills up on the way, the table is as it was."""
         path = self.folder / f"{name}.csv"
-        table_csv.write(table, path)
+        self._remember_changes_from_outside(name, path)
         sizes = {
             tomogram: {"shape": list(g.shape), "voxel_size": [float(v) for v in g.voxel_size]}
             for tomogram, g in table.tomograms.items()
         }
         text = yaml.safe_dump({**made_by, "tomograms": sizes}, sort_keys=False, allow_unicode=True)
-        write_text(self.folder / f"{name}.yaml", text)
-        self._remember(name, path)
+        fresh = self.folder / f".{name}.new"
+        try:
+            table_csv.write(table, fresh)
+            state = self._add_state(name, fresh.read_bytes())
+            try:
+                write_text(self.folder / f"{name}.yaml", text)
+                with explain_os_errors(path, "write"):
+                    fresh.replace(path)
+                self._set_position(name, state)
+            except UserError:
+                self._state_file(name, state).unlink(missing_ok=True)
+                raise
+        finally:
+            fresh.unlink(missing_ok=True)
 
-    def _remember(self, name: str, path: Path) -> None:
-        folder = self._states(name)
-        folder.mkdir(parents=True, exist_ok=True)
+    def _add_state(self, name: str, content: bytes) -> int:
+        """Keep `content` as the state after the present one; a new edit after undo begins a new future."""
+        with explain_os_errors(self._states(name), "create"):
+            self._states(name).mkdir(parents=True, exist_ok=True)
         history = self.history(name)
-        for state in history.states:  # a new edit after undo begins a new future
+        for state in history.states:
             if state > history.position:
-                (folder / f"{state}.csv.gz").unlink(missing_ok=True)
+                self._state_file(name, state).unlink(missing_ok=True)
         number = history.position + 1
-        with replacing(folder / f"{number}.csv.gz") as temporary:
-            temporary.write_bytes(gzip.compress(path.read_bytes(), compresslevel=1))
-        write_text(folder / "position", str(number))
+        with replacing(self._state_file(name, number)) as temporary:
+            temporary.write_bytes(gzip.compress(content, compresslevel=1))
         for state in history.states[: -KEPT_STATES + 1]:
-            (folder / f"{state}.csv.gz").unlink(missing_ok=True)
+            self._state_file(name, state).unlink(missing_ok=True)
+        return number
 
-    def _step(self, name: str, direction: int) -> str:
+    def _remember_changes_from_outside(self, name: str, path: Path) -> None:
+        """Make what another program wrote to the file a state of its own, so that Undo and edits cannot lose it."""
+        if not path.is_file():
+            return
+        content = path.read_bytes()
+        present = self._state_file(name, self.history(name).position)
+        if not present.is_file() or gzip.decompress(present.read_bytes()) != content:
+            self._set_position(name, self._add_state(name, content))
+
+    def _step(self, name: str, direction: int, based_on: str) -> str:
         path = self.path(name)
         with locked(self._lock(name)):
+            if _fingerprint(path) != based_on:
+                raise UserError(
+                    f"The table {name} was changed elsewhere since you saw it: look at it, then undo again."
+                )
+            self._remember_changes_from_outside(name, path)
             history = self.history(name)
             target = history.position + direction
             if target not in history.states:
                 raise UserError(f"The table {name} has nothing to {'undo' if direction < 0 else 'redo'}.")
-            folder = self._states(name)
             with replacing(path) as temporary:
-                temporary.write_bytes(gzip.decompress((folder / f"{target}.csv.gz").read_bytes()))
-            write_text(folder / "position", str(target))
+                temporary.write_bytes(gzip.decompress(self._state_file(name, target).read_bytes()))
+            self._set_position(name, target)
             return _fingerprint(path)
+
+    def _set_position(self, name: str, state: int) -> None:
+        write_text(self._states(name) / "position", str(state))
+
+    def _state_file(self, name: str, state: int) -> Path:
+        return self._states(name) / f"{state}.csv.gz"
 
     def _states(self, name: str) -> Path:
         return self.folder / ".history" / name
 
     def _lock(self, name: str) -> Path:
-        return self.folder / ".history" / f"{name}.lock"
+        folder = self.folder / ".history"
+        with explain_os_errors(folder, "create"):
+            folder.mkdir(exist_ok=True)
+        return folder / f"{name}.lock"
 
 
 def geometries(provenance: dict[str, Any]) -> dict[str, TomogramGeometry]:
@@ -233,6 +286,16 @@ def geometries(provenance: dict[str, Any]) -> dict[str, TomogramGeometry]:
     return found
 
 
+# path → ((inode, modification time, size), fingerprint): a page asks at every drawing, and the bytes seldom change
+_fingerprints: dict[Path, tuple[tuple[int, int, int], str]] = {}
+
+
 def _fingerprint(path: Path) -> str:
     with explain_os_errors(path, "read"):
-        return hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()[:16]
+        status = path.stat()
+        identity = (status.st_ino, status.st_mtime_ns, status.st_size)
+        known = _fingerprints.get(path)
+        if known is None or known[0] != identity:
+            known = (identity, hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()[:16])
+            _fingerprints[path] = known
+    return known[1]

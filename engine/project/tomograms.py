@@ -143,7 +143,7 @@ def plain_name(path: Path) -> str:
     while name.lower().endswith(_ENDINGS):
         name = name[: name.rindex(".")]
     name = re.sub(r"[^A-Za-z0-9._+-]", "_", name)
-    return re.sub(r"_{2,}", "_", name).lstrip("._+-") or "tomogram"
+    return re.sub(r"_{2,}", "_", name).lstrip("._+-")[:100].rstrip("_") or "tomogram"
 
 
 def source_folder(source: str) -> Path:

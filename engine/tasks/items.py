@@ -44,8 +44,14 @@ def run_items(job: Job, names: Sequence[str], work: Callable[[str, Callable[[flo
         else:
             job.item(name, "skipped" if line.startswith("kept") else "done", line)
             job.log(f"{name}: {line}")
-    if not failed:
-        return
-    if len(names) == 1:
-        raise UserError(failed[0])
-    raise UserError(f"{len(failed)} of {len(names)} failed; the others are done. First: {failed[0]}")
+    if failed:
+        raise UserError(failure_sentence(failed, len(names)))
+
+
+def failure_sentence(failed: Sequence[str], total: int) -> str:
+    """What to say when some of `total` items failed, each with its own sentence in `failed`."""
+    if total == 1:
+        return failed[0]
+    if len(failed) == total:
+        return f"All {total} failed. First: {failed[0]}"
+    return f"{len(failed)} of {total} failed; the others are done. First: {failed[0]}"

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import field_validator, model_validator
 
 from engine.errors import UserError
-from engine.instances import S2Parameters, find_instances
+from engine.instances import S2Parameters, find_instances, slices_to_pick
 from engine.objects import ObjectTable, concatenate, table_from_centroids
 from engine.project import Project, Segmentation
 from engine.project.settings import check_name
@@ -155,7 +155,7 @@ def run(parameters: PickParameters, project: Project, job: Job) -> None:
     if tables:
         project.add_class(parameters.class_name, parameters.radius)
         first = project.segmentation(parameters.segmentations[0])
-        made_by = stamp(NAME, parameters.model_dump(mode="json"), first.path, inputs=inputs)
+        made_by = stamp(NAME, parameters.model_dump(mode="json"), file_identity(first.path), inputs=inputs)
         name = project.tables.create(parameters.result_name, concatenate(tables), made_by)
         count = sum(len(t.rows) for t in tables)
         job.output("table", name, project.tables.path(name), objects=count)
@@ -175,6 +175,7 @@ def preview(parameters: PickParameters, project: Project, tomogram: str, box: Bo
     found = project.segmentation(keys[0])
     with open_volume(project.readable(found.path)) as volume:
         check_shape(found, volume.shape, project.geometry(tomogram).shape)
+        slices_to_pick(volume.shape[0], parameters.lower_z, parameters.upper_z)
         labels = np.asarray(volume[box.slices])
     first, last = box.start[0], box.stop[0] - 1
     lower = None if parameters.lower_z is None else max(parameters.lower_z - first, 0)

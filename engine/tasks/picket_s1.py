@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.errors import UserError, explain_os_errors
 from engine.features import METHODS, MODES, S1Parameters, segment
+from engine.tasks.items import failure_sentence
 from engine.tasks.picket_yaml import S1File, TomogramInput, read_picket_file
 from engine.tasks.task import Job
 from engine.volumes import check_finite, open_volume, write_hdf5
@@ -62,7 +63,7 @@ def run_file(path: Path, job: Job) -> None:
                     job.log(failed[-1])
                 number += 1
     if failed:
-        raise UserError(f"{len(failed)} of {total} segmentations failed; the others are done. First: {failed[0]}")
+        raise UserError(failure_sentence(failed, total))
 
 
 def _one(

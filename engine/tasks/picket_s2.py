@@ -15,9 +15,10 @@ import numpy as np
 
 from engine.atomic import replacing
 from engine.errors import UserError, explain_os_errors
-from engine.instances import S2Parameters, find_instances
+from engine.instances import MODES, S2Parameters, find_instances
 from engine.objects import TomogramGeometry, table_from_centroids
 from engine.objects.formats import picket
+from engine.tasks.items import failure_sentence
 from engine.tasks.picket_s1 import DATASET
 from engine.tasks.picket_yaml import ParticleMode, S2File, SegmentationInput, read_picket_file
 from engine.tasks.task import Job
@@ -36,6 +37,8 @@ def run_file(path: Path, job: Job) -> None:
     """
     file = read_picket_file(path, S2File, job)
     for mode in file.particle_extraction_params:
+        if mode.mode not in MODES:
+            raise UserError(f"{path}: there is no mode {mode.mode!r} here (known: {', '.join(MODES)}).")
         if mode.mode == "watershed_segmentation" and mode.min_distance is None:
             raise UserError(f"{path}: watershed_segmentation needs min_distance (voxels): add it, for example 5.")
     folder = Path(file.output_dir).expanduser() / file.dataset_name
@@ -54,7 +57,7 @@ def run_file(path: Path, job: Job) -> None:
             failed.append(f"{given.segmentation} ({mode.mode}): {error}")
             job.log(failed[-1])
     if failed:
-        raise UserError(f"{len(failed)} of {total} failed; the others are done. First: {failed[0]}")
+        raise UserError(failure_sentence(failed, total))
 
 
 def _one(given: SegmentationInput, mode: ParticleMode, folder: Path, written: set[str], job: Job) -> None:
@@ -75,10 +78,7 @@ def _one(given: SegmentationInput, mode: ParticleMode, folder: Path, written: se
 
     index = source.stem.split("_")[1] if source.stem.count("_") else "0"
     name = f"{index}_{attributes['fex_mode']}_{attributes['clustering_method']}_{mode.mode}"
-    if name in written:
-        name += f"_cluster{given.particle_cluster_id}"
-        if mode.min_distance is not None:
-            name += f"_distance{mode.min_distance}"
+    name = _free_name(name, given, mode, written)
     written.add(name)
     shape = labels.shape
     attributes |= {
@@ -111,6 +111,19 @@ def _one(given: SegmentationInput, mode: ParticleMode, folder: Path, written: se
     picket.write(table, centroids, metadata={**attributes, "voxel_size": [float(v) for v in voxel_size]})
     job.output("table", centroids.stem, centroids, objects=len(table.rows))
     job.log(f"{len(table.rows)} particles saved to {centroids}")
+
+
+def _free_name(name: str, given: SegmentationInput, mode: ParticleMode, written: set[str]) -> str:
+    """A name that no earlier setting of this file was written to: with cluster and distance, then with a number."""
+    if name not in written:
+        return name
+    name += f"_cluster{given.particle_cluster_id}"
+    if mode.min_distance is not None:
+        name += f"_distance{mode.min_distance}"
+    candidate, number = name, 2
+    while candidate in written:
+        candidate, number = f"{name}_{number}", number + 1
+    return candidate
 
 
 def _attributes(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from engine.project import Tomogram
 from engine.volumes import Volume, check_finite, open_volume
 
 
-def stamp(task: str, settings: dict[str, Any], source: Path, **facts: Any) -> dict[str, Any]:
+def stamp(task: str, settings: dict[str, Any], made_from: dict[str, Any], **facts: Any) -> dict[str, Any]:
     """The contents of a result's `.yaml`.
 
     Parameters
@@ -17,27 +17,23 @@ def stamp(task: str, settings: dict[str, Any], source: Path, **facts: Any) -> di
         Its name.
     settings
         The parameters that decide the result, and no others: another value makes it stale.
-    source
-        The file it was made from.
+    made_from
+        `file_identity` of the input, taken before it was read.
     facts
         Anything else worth knowing: counts, seconds.
     """
     return {
         "task": task,
         "settings": settings,
-        "input": file_identity(source),
+        "input": made_from,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
     }
 
 
-def still_stands(made_by: dict[str, Any], task: str, settings: dict[str, Any], source: Path) -> bool:
+def still_stands(made_by: dict[str, Any], task: str, settings: dict[str, Any], made_from: dict[str, Any]) -> bool:
     """Whether a result with this `.yaml` is what `task` would make again from the same file with `settings`."""
-    return (
-        made_by.get("task") == task
-        and made_by.get("settings") == settings
-        and made_by.get("input") == file_identity(source)
-    )
+    return made_by.get("task") == task and made_by.get("settings") == settings and made_by.get("input") == made_from
 
 
 def file_identity(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from engine.objects import ObjectTable, TomogramGeometry
 from engine.project import Project
 from engine.project.settings import check_name
 from engine.simulation import phantom
-from engine.tasks.provenance import stamp
+from engine.tasks.provenance import file_identity, stamp
 from engine.tasks.task import Job, Parameters, Task, parameter
 from engine.volumes import write_mrc
 
@@ -36,8 +36,8 @@ def run(parameters: SimulateParameters, project: Project, job: Job) -> None:
     """Write `tomograms/<name>.mrc`, the truth as segmentation and table `truth`, and register the folder."""
     folder = project.root / FOLDER
     target = folder / f"{parameters.name}.mrc"
-    if parameters.name in {t.name for t in project.tomograms()}:
-        raise UserError(f"This project has a tomogram {parameters.name} already: choose another name.")
+    if target.exists():
+        raise UserError(f"{target} exists already: choose another name, or delete that file.")
     shape = (parameters.depth, parameters.height, parameters.width)
     made = phantom(shape, parameters.voxel_size, parameters.seed, progress=lambda f, text: job.progress(0.95 * f, text))
     job.progress(0.95, "writing")
@@ -50,7 +50,7 @@ def run(parameters: SimulateParameters, project: Project, job: Job) -> None:
     truth = project.segmentation_path(parameters.name, "truth")
     write_mrc(truth, made.labels, made.voxel_size)
     names = {str(c.label): c.name for c in made.classes}
-    project.write_provenance(truth, stamp(NAME, settings, target, names=names))
+    project.write_provenance(truth, stamp(NAME, settings, file_identity(target), names=names))
     job.output("segmentation", "truth", truth, tomogram=parameters.name)
 
     for each in made.classes:
@@ -63,10 +63,10 @@ def run(parameters: SimulateParameters, project: Project, job: Job) -> None:
         ]
     )
     table = ObjectTable(rows, {parameters.name: TomogramGeometry(shape, made.voxel_size)})
-    name = project.tables.create("truth", table, stamp(NAME, settings, target))
+    name = project.tables.create("truth", table, stamp(NAME, settings, file_identity(target)))
     job.output("table", name, project.tables.path(name), objects=len(table))
     # Last, so that a run that was ended before can be repeated.
-    if FOLDER not in project.settings().sources:
+    if not {FOLDER, str(folder)} & set(project.settings().sources):
         project.add_source(FOLDER, inside=True)
     job.log(f"{len(table)} objects of {table.rows['class'].nunique()} classes in {target.name} (simulated)")
 

@@ -9,7 +9,7 @@ from engine.errors import UserError
 from engine.project import Project
 from engine.project.settings import check_name
 from engine.tasks.items import run_items
-from engine.tasks.provenance import open_for_science, stamp, still_stands
+from engine.tasks.provenance import file_identity, open_for_science, stamp, still_stands
 from engine.tasks.task import Box, Job, Parameters, Preview, Task, parameter
 from engine.volumes import write_mrc
 
@@ -133,27 +133,32 @@ def run(parameters: UnsupervisedParameters, project: Project, job: Job) -> None:
         source = project.readable(tomogram.path)
         target = project.segmentation_path(name, parameters.result_name)
         settings = parameters.model_dump(mode="json", exclude={"tomograms", "name", "replace"})
+        settings["voxel_size"] = list(tomogram.voxel_size)
+        made_from = file_identity(source)  # as it is now: a file that changes during the run makes the result stale
         if target.exists():
             made_by = project.segmentation(f"{name}__{parameters.result_name}").made_by
-            if still_stands(made_by, NAME, settings, source):
+            if still_stands(made_by, NAME, settings, made_from):
                 job.output("segmentation", parameters.result_name, target, tomogram=name)
                 return f"kept {target.name}, made earlier with the same parameters"
             if not parameters.replace:
+                why = "was made with other parameters" if made_by else "does not say what made it"
                 raise UserError(
-                    f"{target.name} exists and was made with other parameters: choose another name in 'Save as', "
-                    "or switch 'Replace' on."
+                    f"{target.name} exists and {why}: choose another name in 'Save as', or switch 'Replace' on."
                 )
         with open_for_science(tomogram, source) as volume:
             result = segment(volume.read(), parameters.science(), progress=progress)
             progress(1.0, "writing")
             job.log(f"{name}: Features array of shape: ({result.n_neighbourhoods}, {result.n_features})")
+            # First the old description goes: it must never stand beside the new map.
+            target.with_suffix(".yaml").unlink(missing_ok=True)
             write_mrc(target, result.labels, tomogram.voxel_size, tomogram.origin)
         background, particle = result.counts
-        counts = {"0": int(background), "1": int(particle)}
-        seconds = {k: round(float(v), 3) for k, v in result.seconds.items()}
-        project.write_provenance(
-            target, stamp(NAME, settings, source, labels=counts, names={"1": "particle cluster"}, seconds=seconds)
-        )
+        facts: dict[str, Any] = {
+            "labels": {"0": int(background), "1": int(particle)},
+            "names": {"1": "particle cluster"},
+            "seconds": {k: round(float(v), 3) for k, v in result.seconds.items()},
+        }
+        project.write_provenance(target, stamp(NAME, settings, made_from, **facts))
         job.output("segmentation", parameters.result_name, target, tomogram=name)
         return f"{particle:,} voxels in the particle cluster ({particle / (particle + background):.1%})"
 
@@ -166,12 +171,15 @@ def preview(parameters: UnsupervisedParameters, project: Project, tomogram: str,
     Normalisation (an affine map) does not change k-means, so the only difference to the full run is what the clusters
     are learnt from: a sample of the box here, so that the answer follows a slider; the chosen slices there.
     """
-    from engine.features import segment
+    from engine.features import segment, slices_to_fit
 
     with project.open_tomogram(tomogram) as volume:
+        size = parameters.neighbourhood_size
+        limits = slices_to_fit(volume.shape[0], size, parameters.lower_z, parameters.upper_z)
         wide = box.grown(BLUR_RADIUS + parameters.neighbourhood_size // 2, volume.shape)
         density = np.asarray(volume[wide.slices])
-    lower, upper = _limits_inside(parameters, wide)
+    inside_limits = _limits_inside(limits, wide, size)
+    lower, upper = inside_limits or (None, None)
     sample = min(parameters.max_neighbourhoods or PREVIEW_NEIGHBOURHOODS, PREVIEW_NEIGHBOURHOODS)
     changes = {"lower_z": lower, "upper_z": upper, "max_neighbourhoods": sample}
     result = segment(density, parameters.model_copy(update=changes).science())
@@ -179,19 +187,16 @@ def preview(parameters: UnsupervisedParameters, project: Project, tomogram: str,
     labels = result.labels[inside]
     particle = int(np.count_nonzero(labels == 1))
     text = f"{particle:,} voxels in the particle cluster ({particle / labels.size:.1%})"
-    if (lower, upper) == (None, None) and (parameters.lower_z, parameters.upper_z) != (None, None):
+    if inside_limits is None:
         text += "; box outside the slices to learn from"
     return Preview(box, labels, text)
 
 
-def _limits_inside(parameters: UnsupervisedParameters, box: Box) -> tuple[int | None, int | None]:
-    """The z limits relative to the box; none where too little of the box lies inside them."""
+def _limits_inside(limits: tuple[int, int], box: Box, size: int) -> tuple[int, int] | None:
+    """The slices to learn from, counted from the box's first; None where too little of the box lies among them."""
     first, last = box.start[0], box.stop[0]
-    lower = max(parameters.lower_z or 0, first) - first
-    upper = min(parameters.upper_z if parameters.upper_z is not None else last, last) - first
-    if upper - lower < 2 * parameters.neighbourhood_size or (lower, upper) == (0, last - first):
-        return None, None
-    return lower, upper
+    lower, upper = max(limits[0], first) - first, min(limits[1], last) - first
+    return (lower, upper) if upper - lower >= min(2 * size, last - first) else None
 
 
 TASK = Task(

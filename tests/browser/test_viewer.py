@@ -1,5 +1,6 @@
 """The slice viewer in a real browser: places, keys, links, layers, what stays and what is said when a file is gone."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,9 +130,11 @@ def test_place_wheel_keys_zoom_and_link(page: Page, start_server: Callable, proj
     page.keyboard.press("f")
     assert viewer(page, "v.zoom") == 1
 
-    # The address follows, and a copied link opens the same place in another tab.
+    # The address follows without the token, and a copied link opens the same place in another tab.
+    page.evaluate("history.replaceState(history.state, '', location.href + '&token=secret')")
     page.mouse.click(*on_screen(page, "z", 61, 22))
     page.wait_for_function("location.search.includes('x=61&y=22&z=31')")
+    assert "token" not in page.url
     other = page.context.new_page()
     other.goto(page.url)
     wait_until(other, "v.position && v.position.x === 61 && v.position.y === 22 && v.position.z === 31")
@@ -140,9 +143,18 @@ def test_place_wheel_keys_zoom_and_link(page: Page, start_server: Callable, proj
 
 def test_status_layers_and_help(page: Page, start_server: Callable, project: Project) -> None:
     server = start_server(project.root)
+    broken = re.compile("/viewer/layer.*segmentation")
+    page.route(broken, lambda route: route.fulfill(status=500, json={"error": "The disk was away."}))
     open_at(page, server, "tomogram=ts_01&x=80&y=30&z=16")
     status = page.locator(".status")
-    wait_until(page, "v.panes.z.shown.overlays.size === 1")
+    # A label map that failed is asked for again when the page is drawn anew.
+    wait_until(page, "v.overlays.length === 1 && v.overlays[0].problem === 'The disk was away.'")
+    page.unroute(broken)
+    page.evaluate(
+        """() => { const { contents } = globalThis.__tomodeckViewer, [o] = contents.overlays;
+        contents.setOverlays([{ key: o.key, name: o.name, version: o.version, classes: [] }]); }"""
+    )
+    wait_until(page, "v.panes.z.shown.overlays.size === 1 && v.overlays[0].problem === null")
     page.mouse.move(*on_screen(page, "z", 80, 30))
     wanted = float(project.open_tomogram("ts_01").array[16, 30, 80])
     expect(status).to_contain_text("x 80  y 30  z 16")
@@ -222,6 +234,26 @@ def test_objects_are_found_with_keys_and_clicks(page: Page, start_server: Callab
     wait_until(page, "v.selected.id === 2 && v.position.x === 82")
     page.wait_for_function("globalThis.__tomodeckViewer.outbox.waiting.length === 0")  # all events were taken
 
+    # Journeys of the page: only the answer to a click here is no journey, and only once.
+    assert viewer(page, "v.selectedHere") is None
+    reached = page.evaluate(
+        """() => { const v = globalThis.__tomodeckViewer, [set] = v.objectSets, reached = [];
+        const ask = (id) => {
+          const row = set.rows.find((r) => r.id === id);
+          set.spec.selected = id;
+          v.applyGoto(row ? { sequence: `balls-${id}`, x: row.x, y: row.y, z: row.z } : null);
+          reached.push(v.position.x);
+        };
+        v.moveTo({ x: 5 });
+        v.editing.tell("selected", set, { id: 2 });
+        for (const id of [2, 1, 2]) ask(id);
+        v.moveTo({ x: 5 });
+        for (const id of [2, null, 2]) ask(id);
+        return reached; }"""
+    )
+    assert reached == [5, 20, 80, 5, 5, 80]
+    page.wait_for_function("globalThis.__tomodeckViewer.outbox.waiting.length === 0")
+
     # Edits show at once and go to the page as events, each acknowledged.
     page.evaluate("globalThis.__tomodeckViewer.objectSets[0].editable = true")
     page.mouse.move(*on_screen(page, "z", 82, 31))
@@ -234,6 +266,13 @@ def test_objects_are_found_with_keys_and_clicks(page: Page, start_server: Callab
     page.keyboard.press("a")
     assert viewer(page, "v.objectSets[0].rows.map((row) => row.id)") == [1, None]
     assert viewer(page, "v.outbox.number") >= 3
+
+    # What was just added has no id yet: it cannot be taken, stepped to or deleted before the page answered.
+    page.mouse.click(*on_screen(page, "z", 92, 36))
+    page.keyboard.press("Delete")
+    page.keyboard.press("n")
+    assert viewer(page, "v.selected.id") == 1
+    assert viewer(page, "v.objectSets[0].rows.map((row) => row.id)") == [1, None]
     page.wait_for_function("globalThis.__tomodeckViewer.outbox.waiting.length === 0")
 
 

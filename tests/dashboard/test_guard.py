@@ -93,3 +93,9 @@ def test_no_token_still_checks_host_and_origin(client: TestClient) -> None:
     assert client.get("/page").text == "inside"
     assert client.get("/page", headers={"host": "evil.example"}).status_code == 403
     assert client.get("/page", headers={"origin": "http://evil.example"}).status_code == 403
+
+
+def test_the_token_leaves_the_address_on_every_visit(known: TestClient) -> None:
+    for token in (TOKEN, "outdated"):
+        answer = known.get(f"/page?x=1&token={token}", follow_redirects=False)
+        assert answer.status_code == 303 and answer.headers["location"].endswith("/page?x=1")

@@ -31,6 +31,8 @@ export class Contents {
       overlay.table = null;
       overlay.problem = null;
     } catch (error) {
+      if (overlay.loaded !== wanted) return;
+      overlay.loaded = null; // the next call of the page tries again
       overlay.problem = error.message;
       overlay.layer = null;
       this.viewer.say(error.message);

@@ -38,7 +38,7 @@ export class Editing {
     const { viewer } = this;
     const set = viewer.objectSets.find((s) => s.key === viewer.selected?.set) ?? viewer.objectSets.find((s) => s.visible && s.rows.length);
     if (!set) return viewer.say("There are no objects in this tomogram.");
-    const rows = set.rows.filter((row) => set.isShown(row));
+    const rows = set.rows.filter((row) => set.isShown(row) && row.id !== null);
     if (!rows.length) return;
     const current = rows.findIndex((row) => row.id === viewer.selected?.id);
     const next = current < 0 ? nearest(rows, viewer.position) : rows[(current + direction + rows.length) % rows.length];
@@ -66,6 +66,7 @@ export class Editing {
     }
     if (kind === "added") {
       const place = viewer.cursor?.voxel ?? viewer.position;
+      // Without an id, which only the page can give, it is drawn but cannot be taken until the next version arrives.
       set.rows = [...set.rows, { id: null, class: set.spec.new_class, ...place }];
       this.tell("added", set, { ...place, class_name: set.spec.new_class });
     }
@@ -84,7 +85,7 @@ export class Editing {
   }
 
   tell(type, set, values) {
-    if (type === "selected") this.viewer.selectedHere = values.id;
+    if (type === "selected") this.viewer.selectedHere = { set: set.key, id: values.id };
     this.viewer.outbox.add(type, { tomogram: this.viewer.tomogram, table: set.spec.table, layer: set.key, ...values });
   }
 }

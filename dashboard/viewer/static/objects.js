@@ -131,11 +131,12 @@ export class ObjectSet {
     }
   }
 
-  /** The object whose circle holds the point, the nearest centre first; null when there is none. */
+  /** The object whose circle holds the point, the nearest centre first; null when there is none. Not one just added. */
   at(pane, { x, y }) {
     if (!this.visible || !pane.shown) return null;
     let best = null;
     for (const circle of this.circles(pane, pane.shown.index)) {
+      if (circle.row.id === null) continue;
       const away = Math.hypot(circle.x - x, circle.y - y);
       if (away <= circle.radius + 3 && (!best || away < best.away)) best = { row: circle.row, away };
     }

@@ -25,7 +25,7 @@ export class Pane {
     this.bar = this.element.querySelector(".scale-bar");
     this.context = this.canvas.getContext("2d", { alpha: false });
     this.base = new Picture();
-    this.overlayPictures = new Map(); // overlay → Picture
+    this.overlayPictures = new WeakMap(); // overlay → Picture, which goes with its overlay
     this.shown = null; // {index, base, overlays: Map(overlay → entry)}
     this.centre = { u: 0.5, v: 0.5 }; // middle of the canvas, as a part of the plane
     this.size = { width: 0, height: 0 }; // CSS pixels

@@ -38,6 +38,7 @@ export class Place {
     const { tomogram, position, layer, root } = this.viewer;
     if (!layer || !position || !root.isConnected) return;
     const url = new URL(location.href);
+    url.searchParams.delete("token"); // a copied link must not let others in
     url.searchParams.set("tomogram", tomogram);
     for (const axis of "xyz") url.searchParams.set(axis, position[axis]);
     if (url.href !== location.href) history.replaceState(history.state, "", url);

@@ -46,6 +46,7 @@ export class Viewer {
     this.greys = greyTable(0, 255, false);
     this.contents = new Contents(this);
     this.selected = null;
+    this.selectedHere = null; // {set, id} of a click or key until the page has answered it
     this.cursor = null;
     this.box = null;
     this.notices = new Notices(this);
@@ -199,10 +200,18 @@ export class Viewer {
   }
 
   applyGoto(goto) {
-    if (!goto || goto.sequence === this.lastGoto) return;
+    const here = this.selectedHere;
+    // Some pages answer a click with no journey: it must not hold back one that is asked for later.
+    if (!this.outbox.waiting.some((event) => event.type === "selected")) this.selectedHere = null;
+    if (!goto) {
+      this.lastGoto = null; // what is deselected and selected again is another journey
+      return;
+    }
+    if (goto.sequence === this.lastGoto) return;
     this.lastGoto = goto.sequence;
+    this.selectedHere = null;
     // The page answers a click on an object by selecting it and going there; the person is there already.
-    if (this.objectSets.some((set) => set.spec.selected !== null && set.spec.selected === this.selectedHere)) return;
+    if (here && this.objectSets.some((set) => set.key === here.set && set.spec.selected === here.id)) return;
     const place = { x: Math.round(goto.x), y: Math.round(goto.y), z: Math.round(goto.z) };
     if (this.layer && this.layer.key === `tomogram:${this.tomogram}`) this.moveTo(place, { follow: true });
     else this.pendingGoto = place;

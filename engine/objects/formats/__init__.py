@@ -1,5 +1,5 @@
 """Exchange formats of the object table, one file each, behind `registry`."""
 
-from engine.objects.formats.registry import FORMATS, Format, export, get_format, losses
+from engine.objects.formats.registry import FORMATS, Format, export, get_format, losses, targets
 
-__all__ = ["FORMATS", "Format", "export", "get_format", "losses"]
+__all__ = ["FORMATS", "Format", "export", "get_format", "losses", "targets"]

@@ -137,17 +137,29 @@ def export(table: ObjectTable, chosen: Format, path: str | Path) -> list[Path]:
     UserError
         Full disk, missing folder, a name that the format cannot hold.
     """
+    files = targets(table, chosen, path)
+    for target, names in files.items():
+        chosen.write(table if len(files) == 1 else filter_by(table, tomograms=names), target)
+    return list(files)
+
+
+def targets(table: ObjectTable, chosen: Format, path: str | Path) -> dict[Path, list[str]]:
+    """The files that `export` writes, each with the tomograms whose objects go into it.
+
+    Raises
+    ------
+    UserError
+        Two tomograms would go to the same file.
+    """
     path = Path(path)
     names = list(dict.fromkeys(table.rows["tomogram"]))
     if chosen.several_tomograms or len(names) <= 1:
-        chosen.write(table, path)
-        return [path]
-    written = []
+        return {path: names}
+    files: dict[Path, list[str]] = {}
     for name in names:
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
         target = path.with_name(f"{path.stem}_{safe}{path.suffix}")
-        if target in written:
+        if target in files:
             raise UserError(f"Two tomograms would both be written to {target}: rename one of them.")
-        chosen.write(filter_by(table, tomograms=[name]), target)
-        written.append(target)
-    return written
+        files[target] = [name]
+    return files

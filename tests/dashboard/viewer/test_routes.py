@@ -1,5 +1,6 @@
 """The viewer's HTTP routes on a small real project."""
 
+import gzip
 import io
 import os
 import zlib
@@ -201,6 +202,35 @@ def test_previews_are_bounded(client):
     assert client.get("/viewer/layer", params={"key": keys[-1]}).status_code == 200
 
 
+def test_unpacked_layers_are_bounded_by_bytes_and_mapped_ones_by_count(client, project, monkeypatch):
+    names = [f"packed{i}" for i in range(4)]
+    data = project.tomogram("a").path.parent
+    content = (data / "a.mrc").read_bytes()
+    for name in names:
+        (data / f"{name}.mrc.gz").write_bytes(gzip.compress(content))
+    for i in range(2):
+        (data / f"mapped{i}.mrc").write_bytes(content)
+    keys = [f"tomogram:{t.name}" for t in project.tomograms() if t.name.startswith("packed")]
+    assert len(keys) == len(names)
+    size = layers.open_layer(keys[0]).array.nbytes
+    monkeypatch.setattr(layers, "UNPACKED_BYTES", 2 * size)
+    mapped = [layers.open_layer(f"tomogram:mapped{i}") for i in range(2)]
+    opened = [layers.open_layer(key) for key in keys]
+    assert layers.open_layer(keys[-2]) is opened[-2]
+    assert layers.open_layer(keys[-1]) is opened[-1]
+    assert [layers.open_layer(layer.key) is layer for layer in mapped] == [True, True]
+    assert layers.open_layer(keys[0]) is not opened[0]
+
+    monkeypatch.setattr(layers, "UNPACKED_BYTES", size // 2)
+    newest = layers.open_layer(keys[1])
+    assert layers.open_layer(keys[1]) is newest  # larger than the bound by itself: kept alone
+    assert layers.open_layer(keys[0]) is not opened[0]
+    assert [layers.open_layer(layer.key) is layer for layer in mapped] == [True, True]
+    monkeypatch.setattr(layers, "OPEN_LAYERS", 1)
+    layers.open_layer("tomogram:a")
+    assert layers.open_layer(mapped[0].key) is not mapped[0]
+
+
 def test_score_map_has_the_scale_from_0_to_1(client):
     key = layers.put_preview("tab", np.full((2, 3, 4), 0.5, dtype=np.float32), (0, 0, 0), name="scores")
     found = layer(client, key)
@@ -227,6 +257,11 @@ def test_position_is_remembered(client):
     for wrong in ({**body, "x": -1}, {**body, "x": "left"}, {"session": "tab"}, [1]):
         assert client.post("/viewer/position", json=wrong).status_code == 400
     assert client.post("/viewer/position", content=b"{").status_code == 400
+    for number in ("1e999", "-1e999", "NaN", "1e300", str(2**31)):
+        wrong = f'{{"session": "tab", "tomogram": "a", "x": {number}, "y": 2, "z": 3}}'
+        answer = client.post("/viewer/position", content=wrong)
+        assert answer.status_code == 400, number
+        assert "x, y and z" in answer.json()["error"]
     assert position.get("tab", "a") == (1, 2, 3)
 
 

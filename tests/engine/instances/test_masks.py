@@ -41,9 +41,9 @@ def test_limits_outside_or_crossed(balls, limits, message):
 
 
 def test_an_empty_mask_says_which_labels_there_are(balls):
-    with pytest.raises(UserError, match=r"label 2. There are: label 0 \(13753 voxels\), label 1 \(647 voxels\)"):
+    with pytest.raises(UserError, match=r"label 2. There are: label 0 \(13,753 voxels\), label 1 \(647 voxels\)"):
         particle_mask(balls, 2)
-    with pytest.raises(UserError, match=r"slices 17 … 19 has the label 1. There are: label 0 \(2160 voxels\)"):
+    with pytest.raises(UserError, match=r"slices 17 … 19 has the label 1. There are: label 0 \(2,160 voxels\)"):
         particle_mask(balls, 1, 17, 19)
 
 

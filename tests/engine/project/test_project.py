@@ -89,13 +89,13 @@ def test_unreadable_files_are_listed_with_their_reason(project: Project, tomogra
 
 def test_voxel_size_by_hand_and_back(project: Project, tomograms: Path) -> None:
     before = (tomograms / "a/ts_01.mrc").read_bytes()
-    project.set_voxel_size("ts_01", 7.84)
+    project.set_voxel_size(["ts_01"], 7.84)
     assert project.tomogram("ts_01").voxel_size == (7.84, 7.84, 7.84)
-    project.set_voxel_size("ts_01", None)
+    project.set_voxel_size(["ts_01"], None)
     assert project.tomogram("ts_01").voxel_size == (10.0, 10.0, 10.0)
     for absurd in (0.0, -3.0, 1e6):
         with pytest.raises(UserError, match="not possible"):
-            project.set_voxel_size("ts_01", absurd)
+            project.set_voxel_size(["ts_01"], absurd)
     assert (tomograms / "a/ts_01.mrc").read_bytes() == before
 
 
@@ -126,13 +126,13 @@ def test_undo_and_redo_work_across_sessions(project: Project, named: str) -> Non
     project.tables.save(named, delete(table, ids[:1]), version)
     again = Project.open(project.root).tables
     assert again.history(named).can_undo and not again.history(named).can_redo
-    again.undo(named)
+    again.undo(named, again.version(named))
     assert list(again.read(named).rows["id"]) == ids
     with pytest.raises(UserError, match="nothing to undo"):
-        again.undo(named)
-    again.redo(named)
+        again.undo(named, again.version(named))
+    again.redo(named, again.version(named))
     assert len(again.read(named)) == 2
-    again.undo(named)
+    again.undo(named, again.version(named))
     again.save(named, delete(table, ids[1:]), again.version(named))  # a new future
     assert not again.history(named).can_redo
     assert len(again.read(named)) == 1
@@ -174,3 +174,71 @@ def test_classes_get_colours_and_numbers_once(project: Project) -> None:
     assert project.add_class("ribosome", 99.0) == first
     assert project.add_class("proteasome", 60.0).label == 2
     assert len({c.colour for c in project.classes}) == 2
+
+
+def test_undo_never_loses_what_it_has_not_seen(project: Project, named: str) -> None:
+    tables = project.tables
+    table, version = tables.read_version(named)
+    file = tables.path(named)
+    file.write_text(file.read_text().replace("particle", "ribosome"))  # another program, another person
+    with pytest.raises(UserError, match="changed elsewhere"):
+        tables.undo(named, version)
+    outside = tables.version(named)
+    tables.save(named, delete(tables.read(named), [int(table.rows["id"].iloc[0])]), outside)
+    assert tables.undo(named, tables.version(named)) == outside
+    assert set(tables.read(named).rows["class"]) == {"ribosome"}
+    assert tables.undo(named, outside) == version
+
+
+def test_a_new_table_does_not_inherit_a_removed_ones_history(project: Project, named: str) -> None:
+    table = project.tables.read(named)
+    project.tables.path(named).unlink()
+    assert project.tables.create(named, table, {}) == f"{named}-2"
+    assert not project.tables.history(f"{named}-2").can_undo
+
+
+def test_a_failed_save_leaves_table_and_history_alone(
+    project: Project, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, version = project.tables.read_version(named)
+    before = project.tables.history(named)
+
+    def full(*_: object) -> None:
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr("engine.project.tables.write_text", full)
+    with pytest.raises(UserError, match="full"):
+        project.tables.save(named, delete(table, [int(table.rows["id"].iloc[0])]), version)
+    assert project.tables.version(named) == version and project.tables.history(named) == before
+    assert not list(project.tables.folder.glob(".*.new"))
+
+
+def test_a_voxel_size_set_later_holds_for_tables_made_before(project: Project, named: str) -> None:
+    project.set_voxel_size(["ts_01"], 5.0)
+    assert project.table(named).tomograms["ts_01"].voxel_size == (5.0, 5.0, 5.0)
+    assert project.tables.read(named).tomograms["ts_01"].voxel_size == (10.0, 10.0, 10.0)
+
+
+def test_a_table_that_is_a_link_out_of_the_project_is_not_read(project: Project, named: str, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.csv"
+    outside.write_bytes(project.tables.path(named).read_bytes())
+    os.symlink(outside, project.tables.folder / "leak.csv")
+    with pytest.raises(UserError, match="link that leads out"):
+        project.table("leak")
+
+
+def test_names_that_files_would_confuse(project: Project, tomograms: Path) -> None:
+    (tomograms / "a" / "ts_01.mrc").rename(tomograms / "a" / "TS__x_.mrc")
+    names = [t.name for t in project.tomograms()]
+    assert names == ["ts_02", "TS_x"] or names == ["TS_x", "ts_02"]
+    with pytest.raises(UserError, match="at the end"):
+        project.segmentation_path("TS_", "x")
+
+
+def test_a_deleted_project_does_not_come_back(project: Project) -> None:
+    import shutil
+
+    shutil.rmtree(project.root)
+    with pytest.raises(UserError, match="no such file"):
+        project.add_class("ribosome", 100.0)
+    assert not project.root.exists()

@@ -105,7 +105,7 @@ def test_both_steps_from_their_files(folder: Path) -> None:
 def test_a_bad_input_does_not_stop_the_others(folder: Path) -> None:
     inputs = [{"tomogram": str(folder / "missing.mrc")}, {"tomogram": str(folder / "B.mrc")}]
     job = EchoJob()
-    with pytest.raises(UserError, match=r"1 of 2 segmentations failed.*missing\.mrc"):
+    with pytest.raises(UserError, match=r"1 of 2 failed.*missing\.mrc"):
         picket_s1.run_file(s1(folder, inputs=inputs), job)
     assert [Path(o["path"]).name for o in job.outputs] == ["segmentation_1_intensities_kmeans.h5"]
 
