@@ -28,4 +28,7 @@ with st.sidebar, explained():
         st.caption(f":material/progress_activity: {plural(running, 'job')} at work")
 
 with explained():
+    problem = current.link_problem()
+    if problem:
+        st.warning(problem, icon=":material/warning:")
     chosen.run()

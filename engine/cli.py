@@ -80,7 +80,12 @@ def demo(folder: Annotated[Path, typer.Argument(help="Folder of the new project.
     """Make a demo project: a simulated tomogram with its truth."""
     from engine.project import Project
 
-    _finish(_run_task(Project.create(folder, "Demo"), "simulate", {}), as_json)
+    project = Project.create(folder, "Demo")
+    if project.tomograms():
+        raise UserError(
+            f"{project.root} holds tomograms already: name a new folder, or open it with 'make run PROJECT='."
+        )
+    _finish(_run_task(project, "simulate", {}), as_json)
 
 
 @app.command("picket-s1", epilog="Example: python -m engine picket-s1 s1_params.yaml")

@@ -70,18 +70,27 @@ def outputs(project: Project, job: JobRecord) -> None:
 
 
 def details(project: Project, job: JobRecord) -> None:
-    """Items, outputs, log and parameters of one job."""
-    if len(job.items) > 1:
-        marks = {"done": "green", "failed": "red", "running": "blue", "skipped": "gray", "waiting": "gray"}
-        st.markdown("\n".join(f"- :{marks[i['state']]}[{i['state']}] {i['name']} {i['text']}" for i in job.items))
-    if job.outputs:
-        outputs(project, job)
-    log, parameters = st.tabs(["Log", "Parameters"])
+    """Log, parameters, results and items of one job."""
+    log, parameters, results, items = st.tabs(
+        ["Log", "Parameters", f"Results ({len(job.outputs)})", f"Items ({len(job.items)})"]
+    )
     log.code(job.log() or "Nothing yet.", language=None, height=220)
     parameters.code(job.parameters_text(), language="yaml")
-    parameters.code(
-        f"python -m engine run {job.task} {job.folder}/params.yaml --project {project.root}", language="bash"
-    )
+    command = f"python -m engine run {job.task} {job.folder}/params.yaml --project {project.root}"
+    parameters.code(command, language="bash")
+    with results:
+        outputs(project, job)
+        if not job.outputs:
+            st.caption("Nothing yet." if job.active else "It made nothing.")
+    with items.container(height=220 if len(job.items) > 6 else "content", border=False):
+        marks = {"done": "green", "failed": "red", "running": "blue", "skipped": "gray", "waiting": "gray"}
+        for item in job.items:
+            state, colour = item["state"], marks[item["state"]]
+            if not job.active and state in ("running", "waiting"):
+                state, colour = "not done", "gray"
+            st.markdown(f":{colour}[{state}] {item['name']} {item['text']}")
+        if not job.items:
+            st.caption("This job is of one piece.")
 
 
 def card(project: Project, job: JobRecord) -> None:

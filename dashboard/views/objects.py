@@ -178,6 +178,7 @@ def take_event(project: Project, name: str, version: str, event: dict[str, Any])
             return add(ObjectTable(table.rows, {**table.tomograms, where: geometry}), where, place, new_class)
 
         table_editing.change(project, name, version, with_one_more)
+        table_editing.select([int(table_editing.read(project, name)[0].rows["id"].max())])
     elif kind == "dragged":
         moved = {int(object_id): {axis: float(event[axis]) for axis in "xyz"}}
         table_editing.change(project, name, version, lambda t: apply_changes(t, moved))
@@ -190,10 +191,10 @@ def take_event(project: Project, name: str, version: str, event: dict[str, Any])
 def pictures(project: Project, version: str, shown: ObjectTable) -> None:
     """The gallery of the shown rows, a page at a time."""
     pages = -(-len(shown) // GALLERY_PAGE)
-    bare: dict[str, Any] = {"label_visibility": "collapsed", "persist_state": "session"}
-    with st.container(horizontal=True, vertical_alignment="center", key="gallery-bar"):
+    bare: dict[str, Any] = {"persist_state": "session"}
+    with st.container(horizontal=True, vertical_alignment="bottom", key="gallery-bar"):
         order = st.selectbox(
-            "Order",
+            "Pictures",
             ("table", "size", "score"),
             key="gallery.order",
             width=150,
@@ -201,8 +202,7 @@ def pictures(project: Project, version: str, shown: ObjectTable) -> None:
             **bare,
         )
         box = st.number_input("Box (Å)", 50.0, 5000.0, 400.0, 50.0, format="%.0f", key="gallery.box", width=130, **bare)
-        average = st.number_input("Slices", 1, 51, 5, 2, key="gallery.slices", width=110, **bare)
-        st.caption(f"central XY slices, {box:.0f} Å wide, {average} averaged")
+        average = st.number_input("Slices averaged", 1, 51, 5, 2, key="gallery.slices", width=110, **bare)
         number = st.pagination(pages, key="gallery.page") if pages > 1 else 1
     rows = shown.rows
     if order != "table":
@@ -235,11 +235,11 @@ def main() -> None:
                 st.caption(f"It goes to {project.tables.folder / '.deleted'}, from where it can be taken back.")
             if st.button("Export", type="primary", disabled=not len(shown)):
                 export_dialog(project, name, shown)
-        table_editing.said()
         mode = toolbar(project, name, table, version, shown)
         grid(project, name, version, shown, mode)
         hidden = f" of {len(table):,}" if len(shown) < len(table) else ""
         st.caption(f"{plural(len(shown), 'object')}{hidden} · saved · voxel coordinates, 0-based")
+        table_editing.said()
     with right:
         slices(project, name, version, shown)
     if len(shown):

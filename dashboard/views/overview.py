@@ -61,8 +61,9 @@ def main() -> None:
     """Draw the page."""
     project = served.project()
     header(project.name, f"{project.root}")
-    follow(project, "simulate", "demo")
     tomograms = project.tomograms()
+    if not tomograms:
+        follow(project, "simulate", "demo")
     tables = project.tables.names()
     counts = (
         ("Tomograms", len(tomograms)),

@@ -36,6 +36,11 @@ def form(project: Project, tomogram: Tomogram, found: list[Segmentation]) -> dic
             words = ", ".join(f"label {k}: {v:,} voxels ({v / total:.1%})" for k, v in counts.items())
             st.caption(f"{key} holds {words}. Particles are usually the smaller one.")
     launch_button(project, task, raw, f"Pick in {plural(len(raw['segmentations']), 'segmentation')}")
+    return raw
+
+
+def last_run(project: Project) -> None:
+    """How the last run stands, above the form: a bar, a failure, or the next step."""
     job = follow(project, "pick", "s2")
     if job is not None and job.outputs and not job.active:
         table = job.outputs[-1]
@@ -43,7 +48,6 @@ def form(project: Project, tomogram: Tomogram, found: list[Segmentation]) -> dic
         if st.button("Inspect and correct them", key="to-objects"):
             st.session_state["table-asked"] = table["name"]
             st.switch_page(page("objects"))
-    return raw
 
 
 def main() -> None:
@@ -58,6 +62,7 @@ def main() -> None:
         return
     left, right = st.columns([1, 2.9], gap="medium")
     with left, st.container(key="task-form"):
+        last_run(project)
         raw = form(project, tomogram, found)
     with right:
         preview_box(project, "pick", raw, tomogram, EDGES, overlay_layers(project, tomogram.name))

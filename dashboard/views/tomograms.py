@@ -18,6 +18,7 @@ from engine.volumes import open_volume, thumbnail
 
 PAGE_ROWS = 50
 THUMBNAIL = 96
+COLUMNS = ("Picture", "Name", "Voxels z × y × x", "Voxel size", "Type", "On disk", "Note", "File")
 
 
 @st.cache_data(max_entries=4000, show_spinner=False)
@@ -57,7 +58,7 @@ def row(tomogram: Tomogram, with_picture: bool) -> dict[str, object]:
     """One line of the table."""
     info = tomogram.info
     if info is None:
-        return {"Name": tomogram.name, "Note": tomogram.problem, "File": str(tomogram.path)}
+        return {"Name": tomogram.name, "Note": f"not readable: {tomogram.problem}", "File": str(tomogram.path)}
     shown = picture(str(tomogram.path), tomogram.path.stat().st_mtime_ns) if with_picture else None
     note = tomogram.warning or ("voxel size set by hand" if tomogram.voxel_size_override else "")
     return {
@@ -80,12 +81,15 @@ def table(tomograms: list[Tomogram]) -> list[Tomogram]:
         pages = max(1, -(-len(tomograms) // PAGE_ROWS))
         number = st.pagination(pages, key="tomogram-page") if pages > 1 else 1
         tomograms = tomograms[(min(number, pages) - 1) * PAGE_ROWS :][:PAGE_ROWS]
-    frame = pd.DataFrame([row(t, with_picture=True) for t in tomograms])
+    # Named columns: what cannot be read has few values, and must not decide the order.
+    frame = pd.DataFrame([row(t, with_picture=True) for t in tomograms], columns=list(COLUMNS))
+    frame = frame.astype(object).where(frame.notna(), "")
     selection = st.dataframe(
         frame,
         hide_index=True,
         row_height=56,
-        height=min(56 * len(frame) + 40, 620),
+        height=min(56 * len(frame) + 40, 470),
+        column_order=COLUMNS,
         on_select="rerun",
         selection_mode="multi-row",
         key="tomogram-table",
@@ -119,8 +123,8 @@ def details(project: Project, chosen: list[Tomogram]) -> None:
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     given = left.number_input(
         f"Voxel size of {whose} (Å)",
-        value=float(first.voxel_size_override or (header_size or (1.0,))[0]),
-        min_value=0.0,
+        value=first.voxel_size_override or (header_size[0] if header_size else None),
+        placeholder="unknown",
         step=None,
         format="%.4f",
         key=f"voxel-size-{'-'.join(t.name for t in readable)}",
@@ -128,7 +132,7 @@ def details(project: Project, chosen: list[Tomogram]) -> None:
         f"The header of {first.name} says {numbers.voxel_size(header_size) + ' Å' if header_size else 'nothing'}.",
     )
     with middle.container(horizontal=True):
-        if st.button("Set voxel size"):
+        if st.button("Set voxel size", disabled=given is None):
             project.set_voxel_size([t.name for t in readable], given)
             st.rerun()
         if any(t.voxel_size_override for t in readable) and st.button("Back to the header's", type="tertiary"):
@@ -172,9 +176,12 @@ def main() -> None:
     total = sum(t.info.size_on_disk for t in tomograms if t.info)
     st.caption(
         f"{numbers.plural(len(tomograms), 'file')}, {numbers.size(total)}"
-        + (f" · {unreadable} cannot be read: the note says why" if unreadable else "")
+        + (f" · {unreadable} cannot be read" if unreadable else "")
         + " · select rows to look at one or to set their voxel size"
     )
+    if unreadable:
+        with st.expander(f"{numbers.plural(unreadable, 'file')} that cannot be read"):
+            st.markdown("\n".join(f"- {t.problem}" for t in tomograms if t.info is None))
     selected = table(tomograms)
     if selected:
         details(project, selected)

@@ -22,11 +22,21 @@ def form(project: Project, tomogram: Tomogram) -> dict[str, object]:
     """The form column; returns the raw parameters."""
     names = [t.name for t in project.tomograms() if t.info is not None]
     raw = task_form(find_task("unsupervised"), {"tomograms": names}, {"tomograms": [tomogram.name]})
-    chosen = raw["tomograms"]
-    launch_button(project, find_task("unsupervised"), raw, f"Segment {plural(len(chosen), 'tomogram')}")
+    launch_button(project, find_task("unsupervised"), raw, f"Segment {plural(len(raw['tomograms']), 'tomogram')}")
+    return raw
+
+
+def last_run(project: Project) -> None:
+    """How the last run stands, above the form: a bar, a failure, or the next steps."""
     job = follow(project, "unsupervised", "s1")
     if job is not None and job.outputs and not job.active:
-        st.success(f"{plural(len(job.outputs), 'segmentation')} made ({moment(job.created)}).", icon=":material/check:")
+        kept = sum(item["state"] == "skipped" for item in job.items)
+        made = (
+            plural(len(job.outputs) - kept, "segmentation")
+            + " made"
+            + (f", {kept} kept as made earlier" if kept else "")
+        )
+        st.success(f"{made} ({moment(job.created)}).", icon=":material/check:")
         with st.container(horizontal=True):
             if st.button("Pick particles", key="to-pick"):
                 st.session_state["pick-from"] = [f"{o['tomogram']}__{o['name']}" for o in job.outputs]
@@ -34,7 +44,6 @@ def form(project: Project, tomogram: Tomogram) -> dict[str, object]:
             if st.button("Look at it", key="to-viewer"):
                 current.ask(job.outputs[-1]["tomogram"])
                 st.switch_page(page("viewer"))
-    return raw
 
 
 def main() -> None:
@@ -51,6 +60,7 @@ def main() -> None:
         return
     left, right = st.columns([1, 2.9], gap="medium")
     with left, st.container(key="task-form"):
+        last_run(project)
         raw = form(project, tomogram)
     with right:
         preview_box(project, "unsupervised", raw, tomogram, EDGES, overlay_layers(project, tomogram.name))

@@ -27,6 +27,9 @@ def choose(project: Project) -> None:
     asked = st.session_state.pop("tomogram-asked", None) or (linked if KEY not in st.session_state else None)
     if asked in readable:
         st.session_state[KEY] = asked
+    elif asked:
+        why = next((t.problem for t in project.tomograms() if t.name == asked), None)
+        st.session_state["link-problem"] = why or f"This project has no tomogram {asked}: the link shows another one."
     if st.session_state.get(KEY) not in readable:
         st.session_state[KEY] = readable[0]
     st.selectbox("Tomogram", readable, key=KEY, persist_state="session")
@@ -41,6 +44,11 @@ def choose(project: Project) -> None:
             st.button("‹", on_click=step, args=(-1,), help="Previous tomogram")
             st.button("›", on_click=step, args=(1,), help="Next tomogram")
             st.caption(f"{place} of {len(readable)}")
+
+
+def link_problem() -> str | None:
+    """Why the tomogram of the address is not shown; said once."""
+    return st.session_state.pop("link-problem", None)
 
 
 def ask(name: str) -> None:

@@ -38,8 +38,8 @@ def export_dialog(project: Project, name: str, table: ObjectTable) -> None:
         return
     with st.expander("As it will be written"):
         st.code(lines, language=None)
-    target = project.root / "exports" / Path(file_name).name
     try:
+        target = export_path(project, file_name, chosen.suffix)
         files = targets(table, chosen, target)
     except UserError as error:
         st.error(str(error), icon=":material/error:")
@@ -65,6 +65,23 @@ def export_dialog(project: Project, name: str, table: ObjectTable) -> None:
             key=f"export.download-{path.name}",
             on_click="ignore",
         )
+
+
+def export_path(project: Project, file_name: str, suffix: str) -> Path:
+    """Where a file called `file_name` goes; the format's ending is added where it is missing.
+
+    Raises
+    ------
+    UserError
+        No name, a path instead of a name, or a name that is too long.
+    """
+    name = file_name.strip()
+    if not name or name.startswith(".") or len(name) > 150 or any(c in name for c in "/\\\0"):
+        raise UserError(
+            f"{name[:60]!r} does not work as a file name: give a name of 1 to 150 characters without '/'; "
+            "the file goes into the project's folder exports."
+        )
+    return project.root / "exports" / (name if name.lower().endswith(suffix) else name + suffix)
 
 
 def first_lines(table: ObjectTable, format_name: str) -> str:

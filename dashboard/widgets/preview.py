@@ -78,8 +78,8 @@ def preview_box(
         ask: Callable[[], _Answer | str] | None = None
         try:
             parameters = validated(find_task(task_name), dict(raw))
-        except UserError as error:
-            answer = str(error)
+        except UserError:
+            answer = "No preview: the form says what to mend."
         else:
             question = _question(project, task_name, tomogram, box, parameters)
             answer = _known(question)

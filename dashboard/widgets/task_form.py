@@ -127,7 +127,7 @@ def _widget(key: str, field: FieldInfo, choices: Sequence[str]) -> Any:
     }
     kind, optional = _kind(field.annotation)
     if extra.get("source"):
-        return st.multiselect(options=list(choices), placeholder="Choose …", **shared)
+        return st.multiselect(options=list(choices), placeholder="Choose …", filter_mode="contains", **shared)
     if get_origin(kind) is Literal:
         return st.selectbox(options=list(get_args(kind)), **shared)
     if kind is bool:

@@ -82,7 +82,9 @@ def connected_components(mask: np.ndarray) -> np.ndarray:
 
 def _census(labels: np.ndarray, most: int = 8) -> str:
     values, counts = np.unique(labels, return_counts=True)
-    pairs = sorted(zip(values.tolist(), counts.tolist(), strict=True), key=lambda pair: -pair[1])
+    present = zip(values.tolist(), counts.tolist(), strict=True)
+    # Negative labels (the border, −1) cannot be picked from.
+    pairs = sorted((pair for pair in present if pair[0] >= 0), key=lambda pair: -pair[1])
     parts = [f"label {value:g} ({count:,} voxels)" for value, count in pairs[:most]]
     if len(pairs) > most:
         parts.append(f"{len(pairs) - most} more")

@@ -203,7 +203,7 @@ def check(table: ObjectTable) -> None:
     if problems:
         more = len(problems) - SHOWN_PROBLEMS
         tail = f"; and {more} more" if more > 0 else ""
-        raise UserError("The object table has problems. " + "; ".join(problems[:SHOWN_PROBLEMS]) + tail + ".")
+        raise UserError("This table cannot be saved: " + "; ".join(problems[:SHOWN_PROBLEMS]) + tail + ".")
 
 
 def _label(rows: pd.DataFrame, row: int) -> str:

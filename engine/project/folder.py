@@ -25,7 +25,7 @@ from engine.project.settings import (
 )
 from engine.project.tables import TableStore
 from engine.project.tomograms import Tomogram, list_tomograms, source_folder
-from engine.volumes import Volume, list_volume_files, open_volume
+from engine.volumes import Volume, list_volume_files, open_volume, read_info
 
 FOLDERS = ("annotations", "segmentations", "objects", "models", "jobs", "exports")
 
@@ -152,6 +152,8 @@ class Project:
         path = str(self.root / source) if inside else os.path.abspath(os.path.expanduser(source))
         if path in self._sources(self.settings()):
             raise UserError(f"{path} is a source of this project already.")
+        if os.path.isfile(path):
+            read_info(path)  # says what is wrong with a file that is no volume
         files = list_volume_files(path)
         if not files:
             raise UserError(f"{path} holds no tomograms (.mrc .rec .map .h5 .hdf .tif .zarr, also .gz .bz2).")

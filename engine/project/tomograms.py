@@ -167,10 +167,9 @@ def _free_name(path: Path, taken: set[str]) -> str:
 def _header(path: Path, place: Path) -> tuple[VolumeInfo | None, str | None]:
     real = Path(os.path.realpath(path))
     if not real.is_relative_to(os.path.realpath(place)):
-        return (
-            None,
-            f"{path} is a link to {real}, outside this source: add the folder {real.parent} as a source.",
-        )
+        if not real.exists():
+            return None, f"{path} is a link to {real}, which does not exist: mend or remove the link."
+        return None, f"{path} is a link to {real}, outside this source, so it is not read: add it as a source itself."
     try:
         status = path.stat()
     except OSError as error:

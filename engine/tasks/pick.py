@@ -38,7 +38,7 @@ class PickParameters(Parameters):
     )
     upper_z: int | None = parameter(
         None,
-        title="to slice",
+        title="to slice, included",
         beside=True,
         unit="z",
         ge=0,

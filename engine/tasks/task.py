@@ -164,7 +164,7 @@ def validation_sentence(model: type[BaseModel], error: ValidationError, where: s
     """The first problem that pydantic found, as one sentence for a person."""
     problems = error.errors()
     first = problems[0]
-    location = ".".join(str(part) for part in first["loc"]) or "the file"
+    location = ".".join(str(part) for part in first["loc"])
     prefix = f"{where}: " if where else ""
     more = f" ({len(problems) - 1} more wrong)" if len(problems) > 1 else ""
     if first["type"] == "missing":
@@ -173,6 +173,8 @@ def validation_sentence(model: type[BaseModel], error: ValidationError, where: s
         known = ", ".join(model.model_fields)
         return f"{prefix}{location} is not a parameter here (known: {known}){more}."
     message = first["msg"].removeprefix("Value error, ")
+    if not location:  # a rule between fields: its message names them
+        return f"{prefix}{message[0].upper()}{message[1:]}{more}."
     message = message[0].lower() + message[1:]
     return f"{prefix}{location} = {first['input']!r} is not allowed: {message}{more}."
 

@@ -43,7 +43,7 @@ class UnsupervisedParameters(Parameters):
     )
     upper_z: int | None = parameter(
         None,
-        title="up to before slice",
+        title="to slice, excluded",
         beside=True,
         unit="z",
         ge=1,

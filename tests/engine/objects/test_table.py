@@ -78,7 +78,7 @@ def test_problems_name_row_and_column(column: str, value: object, words: str) ->
     rows.loc[1, column] = value
     broken = table.with_rows(rows)
     assert validate(broken) == [words]
-    with pytest.raises(UserError, match="object table has problems"):
+    with pytest.raises(UserError, match="cannot be saved: row 2"):
         check(broken)
 
 
