@@ -81,6 +81,8 @@ def columns(rows: pd.DataFrame) -> dict[str, Any]:
     for column in ("rot", "tilt", "psi", "score", "size"):
         if column in rows and rows[column].isna().all():
             configured[column] = None
+    if rows["tomogram"].nunique() == 1:
+        configured["tomogram"] = None
     return configured
 
 

@@ -3,7 +3,6 @@
 It alone writes status.json, progress.json, items.json, outputs.json and log.txt of its folder.
 """
 
-import errno
 import json
 import os
 import signal
@@ -66,10 +65,8 @@ class FolderJob:
         try:
             with self._log_lock, (self.folder / "log.txt").open("a", encoding="utf-8") as handle:
                 handle.write(line)
-        except OSError as error:
-            # On a full disk the status still says what happened: 64 kB are kept for it.
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
+        except OSError:
+            pass  # a full disk or a deleted folder: the status, for which 64 kB are kept, or the next progress says so
         if self._echo:
             self._echo(text)
 
