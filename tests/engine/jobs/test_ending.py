@@ -90,7 +90,7 @@ def gone(process: psutil.Process, seconds: float) -> bool:
 def test_cancel_ends_a_child_that_outlives_its_leader(
     project: Project, led_by: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.jobs.launch.GRACE", 1.0)
+    monkeypatch.setattr(sys.modules["engine.jobs.launch"], "GRACE", 1.0)  # the package's `launch` is the function
     folder = asked(project)
     leader, child = led_by(folder, "print('ready', flush=True)\nchild.wait()")
     cancel(read_job(folder))

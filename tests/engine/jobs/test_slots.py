@@ -65,8 +65,9 @@ def test_the_default_place_must_be_private(tmp_path: Path, monkeypatch: pytest.M
         slots_folder()
     path.unlink()
     path.mkdir(mode=0o700)
-    monkeypatch.setattr("os.getuid", lambda uid=os.getuid(): uid + 1)
-    path.rename(tmp_path / f"tomodeck-{os.getuid()}")
+    other = os.getuid() + 1
+    monkeypatch.setattr("os.getuid", lambda: other)
+    path.rename(tmp_path / f"tomodeck-{other}")
     with pytest.raises(UserError, match="another user's"):
         slots_folder()
 
