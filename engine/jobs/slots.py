@@ -127,9 +127,7 @@ def take_slot(ticket: Path, each_turn: Callable[[int], None]) -> str:
 
 
 def _private_folder() -> Path:
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere")
-    if runtime.is_dir() and runtime.stat().st_uid == os.getuid():  # after `su` it is still that of the other user
-        return runtime / "tomodeck"
+    # Not XDG_RUNTIME_DIR: it is deleted when its owner logs out, and jobs outlive that.
     return Path(tempfile.gettempdir()) / f"tomodeck-{os.getuid()}"
 
 

@@ -121,12 +121,10 @@ export class ObjectSet {
       ctx.stroke(path);
     }
     if (chosen) {
-      ctx.fillStyle = "rgba(255, 255, 255, 0.14)";
       ctx.strokeStyle = "#ffffff";
       ctx.lineWidth = 2.5;
       ctx.beginPath();
       ctx.arc(chosen.x, chosen.y, chosen.radius + 2, 0, 2 * Math.PI);
-      ctx.fill();
       ctx.stroke();
     }
   }

@@ -19,7 +19,7 @@ export class Toolbar {
         <input type="text" inputmode="numeric" size="4" aria-label="slice"><span class="quiet of"></span></label>
       <span class="group"><button type="button" data-act="fit" title="Fit (F)">fit</button>
         <button type="button" data-act="one" title="One voxel per screen pixel">1:1</button>
-        <span class="zoom number" title="Screen pixels per voxel"></span></span>
+        <span class="zoom number" title="Zoom: 100 % is one voxel per screen pixel"></span></span>
       <span class="group slab" title="Average of neighbouring slices ([ and ])"><span class="quiet">slab</span>
         <button type="button" data-act="thinner" aria-label="average fewer slices">−</button><span class="number value">1</span>
         <button type="button" data-act="thicker" aria-label="average more slices">+</button></span>

@@ -51,7 +51,6 @@ def test_a_file_in_the_place_of_the_queue_is_named(tmp_path: Path, monkeypatch: 
 
 def test_the_default_place_must_be_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TOMODECK_SLOTS", raising=False)
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     path = slots_folder()
     assert path == tmp_path / f"tomodeck-{os.getuid()}" and path.stat().st_mode & 0o777 == 0o700
@@ -70,12 +69,3 @@ def test_the_default_place_must_be_private(tmp_path: Path, monkeypatch: pytest.M
     path.rename(tmp_path / f"tomodeck-{other}")
     with pytest.raises(UserError, match="another user's"):
         slots_folder()
-
-
-def test_the_runtime_folder_of_the_user_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TOMODECK_SLOTS", raising=False)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert slots_folder() == tmp_path / "tomodeck"
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
-    assert slots_folder() == tmp_path / f"tomodeck-{os.getuid()}"
