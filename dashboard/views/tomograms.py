@@ -14,24 +14,31 @@ from dashboard.widgets.frame import empty, header
 from dashboard.widgets.job_card import follow
 from engine.errors import UserError
 from engine.project import Project, Tomogram
-from engine.volumes import open_volume, thumbnail
+from engine.volumes import open_volume, sample_statistics, thumbnail
 
 PAGE_ROWS = 50
 THUMBNAIL = 96
+SAMPLED = 200_000
 COLUMNS = ("Picture", "Name", "Voxels z × y × x", "Voxel size", "Type", "On disk", "Note", "File")
 
 
 @st.cache_data(max_entries=4000, show_spinner=False)
-def picture(path: str, modified: int) -> str | None:
-    """A thumbnail as a data address; None for a volume that cannot be shown."""
+def look(path: str, modified: int) -> tuple[str | None, str]:
+    """A thumbnail as a data address (None where there is nothing to show), and what a sample of the voxels warns of."""
     try:
         with open_volume(path) as volume:
             image = thumbnail(volume.array, size=THUMBNAIL)
-    except UserError:
-        return None
+            statistics = sample_statistics(volume.array, SAMPLED)
+    except UserError as error:
+        return None, str(error)
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    warning = ""
+    if statistics.finite_fraction < 1:
+        warning = "Some voxels are not numbers: it can be looked at, not segmented."
+    elif statistics.constant:
+        warning = "All voxels of a sample have the same value: there is nothing in it to find."
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(), warning
 
 
 def add_source(project: Project) -> None:
@@ -54,13 +61,14 @@ def add_source(project: Project) -> None:
                 st.rerun()
 
 
-def row(tomogram: Tomogram, with_picture: bool) -> dict[str, object]:
+def row(tomogram: Tomogram) -> dict[str, object]:
     """One line of the table."""
     info = tomogram.info
     if info is None:
         return {"Name": tomogram.name, "Note": f"not readable: {tomogram.problem}", "File": str(tomogram.path)}
-    shown = picture(str(tomogram.path), tomogram.path.stat().st_mtime_ns) if with_picture else None
-    note = tomogram.warning or ("voxel size set by hand" if tomogram.voxel_size_override else "")
+    shown, doubt = look(str(tomogram.path), tomogram.path.stat().st_mtime_ns)
+    by_hand = "voxel size set by hand" if tomogram.voxel_size_override else ""
+    note = " ".join(part for part in (doubt, tomogram.warning or by_hand) if part)
     return {
         "Picture": shown,
         "Name": tomogram.name,
@@ -82,7 +90,7 @@ def table(tomograms: list[Tomogram]) -> list[Tomogram]:
         number = st.pagination(pages, key="tomogram-page") if pages > 1 else 1
         tomograms = tomograms[(min(number, pages) - 1) * PAGE_ROWS :][:PAGE_ROWS]
     # Named columns: what cannot be read has few values, and must not decide the order.
-    frame = pd.DataFrame([row(t, with_picture=True) for t in tomograms], columns=list(COLUMNS))
+    frame = pd.DataFrame([row(t) for t in tomograms], columns=list(COLUMNS))
     frame = frame.astype(object).where(frame.notna(), "")
     selection = st.dataframe(
         frame,

@@ -93,6 +93,16 @@ def test_tomograms_counts_what_cannot_be_read(filled: Project, draw: Callable) -
     assert "1 cannot be read" in texts(draw("tomograms"))
 
 
+def test_nan_and_constant_volumes_are_marked(filled: Project, draw: Callable, tmp_path: Path) -> None:
+    flat = np.ones((8, 16, 16), np.float32)
+    write_mrc(tmp_path / "data/flat.mrc", flat, (10.0, 10.0, 10.0))
+    flat[:, :8] = np.nan
+    write_mrc(tmp_path / "data/holes.mrc", flat, (10.0, 10.0, 10.0))
+    notes = draw("tomograms").dataframe[0].value.set_index("Name")["Note"]
+    assert "same value" in notes["flat"] and "not numbers" in notes["holes"]
+    assert "voxel size" in notes["ts_02"] and notes["ts_01"] == ""
+
+
 def test_adding_a_missing_folder_says_so(filled: Project, draw: Callable) -> None:
     app = draw("tomograms")
     app.text_input[0].set_value("/no/such/folder")
