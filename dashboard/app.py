@@ -154,6 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
             "server.fileWatcherType": "none",
             "browser.gatherUsageStats": False,
             "client.toolbarMode": "minimal",
+            "runner.magicEnabled": False,  # a bare string in a page is a docstring, not something to show
             "client.showErrorLinks": False,
         }
     )

@@ -19,6 +19,7 @@ from engine.volumes import open_volume, sample_statistics, thumbnail
 PAGE_ROWS = 50
 THUMBNAIL = 96
 SAMPLED = 200_000
+FEW = 6  # reasons that are shown without being asked for
 COLUMNS = ("Picture", "Name", "Voxels z × y × x", "Voxel size", "Type", "On disk", "Note", "File")
 
 
@@ -65,7 +66,9 @@ def row(tomogram: Tomogram) -> dict[str, object]:
     """One line of the table."""
     info = tomogram.info
     if info is None:
-        return {"Name": tomogram.name, "Note": f"not readable: {tomogram.problem}", "File": str(tomogram.path)}
+        on_disk = numbers.size(tomogram.path.stat().st_size) if tomogram.path.is_file() else ""
+        note = f"not readable: {tomogram.problem}"
+        return {"Name": tomogram.name, "On disk": on_disk, "Note": note, "File": str(tomogram.path)}
     shown, doubt = look(str(tomogram.path), tomogram.path.stat().st_mtime_ns)
     by_hand = "voxel size set by hand" if tomogram.voxel_size_override else ""
     note = " ".join(part for part in (doubt, tomogram.warning or by_hand) if part)
@@ -188,7 +191,7 @@ def main() -> None:
         + " · select rows to look at one or to set their voxel size"
     )
     if unreadable:
-        with st.expander(f"{numbers.plural(unreadable, 'file')} that cannot be read"):
+        with st.expander(f"{numbers.plural(unreadable, 'file')} that cannot be read", expanded=unreadable <= FEW):
             st.markdown("\n".join(f"- {t.problem}" for t in tomograms if t.info is None))
     selected = table(tomograms)
     if selected:

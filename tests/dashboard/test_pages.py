@@ -90,7 +90,10 @@ def test_broken_settings_are_one_sentence(filled: Project) -> None:
 
 
 def test_tomograms_counts_what_cannot_be_read(filled: Project, draw: Callable) -> None:
-    assert "1 cannot be read" in texts(draw("tomograms"))
+    app = draw("tomograms")
+    assert "1 cannot be read" in texts(app)
+    assert "broken.mrc" in texts(app)  # the whole reason stands on the page
+    assert app.dataframe[0].value.set_index("Name")["On disk"]["broken"] == "7 B"
 
 
 def test_nan_and_constant_volumes_are_marked(filled: Project, draw: Callable, tmp_path: Path) -> None:
