@@ -6,7 +6,38 @@ turns the label map into objects lives in `engine.instances`.
 
 from engine.features.clustering import METHODS
 from engine.features.modes import MODES
+from engine.features.parameters import S1Parameters, slices_to_fit
 from engine.features.preparation import blur, normalise
-from engine.features.segmentation import S1Parameters, S1Result, segment, slices_to_fit
+from engine.features.segmentation import (
+    POOLED,
+    Model,
+    Prepared,
+    S1Result,
+    fit_pooled,
+    label,
+    pooled_windows,
+    prepare,
+    running_on,
+    segment,
+    segment_each,
+)
 
-__all__ = ["METHODS", "MODES", "S1Parameters", "S1Result", "blur", "normalise", "segment", "slices_to_fit"]
+__all__ = [
+    "METHODS",
+    "MODES",
+    "POOLED",
+    "Model",
+    "Prepared",
+    "S1Parameters",
+    "S1Result",
+    "blur",
+    "fit_pooled",
+    "label",
+    "normalise",
+    "pooled_windows",
+    "prepare",
+    "running_on",
+    "segment",
+    "segment_each",
+    "slices_to_fit",
+]

@@ -1,34 +1,13 @@
-"""How neighbourhoods are parted in two clusters: the clustering methods of S1, by name.
-
-A method gets neighbourhoods that are not written out and gives a decision that can label any of them, in
-slabs.
-"""
+"""How neighbourhoods are parted in two clusters: the clustering methods of S1, by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-import numpy as np
-import torch
-
+from engine.features.decisions import Decision, LinearDecision
 from engine.features.kmeans import fit_kmeans
-from engine.features.neighbourhoods import Neighbourhoods
+from engine.features.mixture import fit_mixture
 from engine.features.progress import Progress
-
-
-class Decision(Protocol):
-    """What a fit ends in."""
-
-    @property
-    def means(self) -> np.ndarray:
-        """Mean neighbourhood of each cluster, float64 `[2, N³]`."""
-
-    @property
-    def iterations(self) -> int:
-        """How many the fit took."""
-
-    def labels(self, boxes: Neighbourhoods, start: int, stop: int) -> torch.Tensor:
-        """Cluster of each neighbourhood of planes [start, stop): bool `[stop - start, y, x]`."""
+from engine.features.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -39,14 +18,20 @@ class Clusterer:
     ----------
     name
         PickET's word for it.
-    fit
-        (neighbourhoods, which of them are fitted or None for all, seed, progress) → decision.
+    refine
+        (neighbourhoods, the clusters of k-means, progress) → decision. Every method begins with k-means.
     """
 
     name: str
-    fit: Callable[[Neighbourhoods, torch.Tensor | None, int, Progress], Decision]
+    refine: Callable[[Rows, LinearDecision, Progress], Decision]
 
 
-KMEANS = Clusterer("kmeans", fit_kmeans)
+def _as_it_is(rows: Rows, start: LinearDecision, progress: Progress) -> LinearDecision:
+    return start
 
-METHODS: dict[str, Clusterer] = {method.name: method for method in (KMEANS,)}
+
+METHODS: dict[str, Clusterer] = {
+    method.name: method for method in (Clusterer("kmeans", _as_it_is), Clusterer("gmm", fit_mixture))
+}
+
+__all__ = ["METHODS", "Clusterer", "fit_kmeans"]

@@ -1,60 +1,41 @@
-"""k-means with two clusters of neighbourhoods, in the exact form that writes none of them out.
+"""k-means with two clusters of neighbourhoods, in forms that keep no neighbourhood written out.
 
-With c₀, c₁ the two centres, x is nearer to c₁ when w·x + β > 0 for w = c₁ − c₀ and β = −½(|c₁|² − |c₀|²): one
-correlation of the volume with an N³ kernel. The next centres are the clusters' mean neighbourhoods: N³
-shifted masked sums, of which only the change since the last iteration is computed. Seeds, tolerance, stopping
-rule and tie (the first centre wins) are scikit-learn's, so labels and iterations are those of
-`KMeans(n_clusters=2, random_state=seed)` on all neighbourhoods.
+With c₀, c₁ the two centres, x is nearer to c₁ when (c₁ − c₀)·x > ½(|c₁|² − |c₀|²). For features that are dot
+products with filters W this is one correlation of the volume, with the kernel Wᵀ(c₁ − c₀), and the next
+centres are W times the clusters' mean neighbourhoods, of which only the change since the last iteration is
+computed. Seeds, tolerance, stopping rule and tie are those of scikit-learn's
+`KMeans(n_clusters=2, random_state=seed)` on all features, so labels and iterations are too.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
 
-import numpy as np
 import torch
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from engine.errors import UserError
-from engine.features.neighbourhoods import FLOAT, Neighbourhoods
+from engine.features.decisions import LinearDecision
+from engine.features.modes import LinearFeatures
+from engine.features.neighbourhoods import FLOAT
 from engine.features.progress import Progress, silent
-from engine.features.sampled import fits_in_memory, sample_centres
+from engine.features.rows import KeptRows, Rows, VolumeRows
 from engine.features.seeding import first_centres
 
 MAX_ITERATIONS = 300
 TOLERANCE = 1e-4
 
-
-@dataclass(frozen=True)
-class LinearDecision:
-    """Two clusters of neighbourhoods parted by a plane.
-
-    Parameters
-    ----------
-    means
-        Mean neighbourhood of each cluster, float64 `[2, N³]`, in the volume's own values.
-    iterations
-        How many it took.
-    """
-
-    means: np.ndarray
-    iterations: int
-
-    def labels(self, boxes: Neighbourhoods, start: int, stop: int) -> torch.Tensor:
-        """Cluster of each neighbourhood of planes [start, stop): bool `[stop - start, y, x]`, True = cluster 1."""
-        centres = torch.from_numpy(self.means).to(boxes.volume.device) - boxes.centre
-        return _nearer_to_second(boxes, start, stop, centres)
+Change = tuple[int, int, torch.Tensor]
+"""How many neighbourhoods changed cluster, by how many the second grew, and what its sum of columns gained."""
 
 
-def fit_kmeans(
-    boxes: Neighbourhoods, included: torch.Tensor | None, seed: int, progress: Progress = silent
-) -> LinearDecision:
+def fit_kmeans(rows: Rows, seed: int, progress: Progress = silent) -> LinearDecision:
     """Part neighbourhoods in two clusters.
 
     Parameters
     ----------
-    boxes
+    rows
         The neighbourhoods.
-    included
-        bool `[z, y, x]`, which of them are fitted; None = all.
     seed
         Of the draw of the first centres.
     progress
@@ -66,83 +47,88 @@ def fit_kmeans(
         All neighbourhoods are the same.
     """
     progress(0.0, "k-means: choosing the first centres")
-    if included is not None and fits_in_memory(boxes, int(included.sum())):
-        centres, iteration = sample_centres(boxes, included, seed)
-        _refuse_equal(centres)
-        return LinearDecision((centres + boxes.centre).cpu().numpy(), iteration)
-    centres, squares = first_centres(boxes, included, seed)
+    if isinstance(rows, KeptRows):
+        return _of_sample(rows, seed)
+    centres, variance = first_centres(rows, seed)
     _refuse_equal(centres)
-    count, total = _whole(boxes, included)
-    tolerance = TOLERANCE * (squares / count - float((total / count).square().sum())) / boxes.n_values
-
-    second = torch.zeros(boxes.shape, dtype=torch.bool, device=boxes.volume.device)
-    second_sum, second_count = torch.zeros_like(total), 0
-    iteration = 0
+    # scikit-learn takes the mean over the features of the plain definition, of which a column may stand for two.
+    tolerance = TOLERANCE * variance / rows.features.n_features
+    reassign = _reassignment(rows)
+    total = torch.zeros_like(centres[0])
+    for of_chunk in rows.each(lambda _, columns: columns.sum(1)):
+        total += of_chunk
+    second_sum, second_count, iteration = torch.zeros_like(total), 0, 0
     for iteration in range(1, MAX_ITERATIONS + 1):
         changed = 0
-        assign = partial(_assign, boxes, included, second, centres)
-        for moved, gained, gained_sum in boxes.each_slab(assign):
+        for moved, gained, gained_sum in reassign(LinearDecision.between(centres)):
             changed += moved
             second_count += gained
             second_sum += gained_sum
         old = centres
-        centres = torch.stack([(total - second_sum) / (count - second_count), second_sum / second_count])
-        share = 100 * changed / count
+        centres = torch.stack([(total - second_sum) / (rows.count - second_count), second_sum / second_count])
+        share = 100 * changed / rows.count
         progress(1 - 0.8**iteration, f"k-means: iteration {iteration}, {share:.2g} % of the neighbourhoods moved")
         if changed == 0 or float((centres - old).square().sum()) <= tolerance:
             break
-    return LinearDecision((centres + boxes.centre).cpu().numpy(), iteration)
+    return LinearDecision.between(centres, iteration)
+
+
+def _of_sample(rows: KeptRows, seed: int) -> LinearDecision:
+    """scikit-learn's own, on the matrix that is there anyway."""
+    tolerance = TOLERANCE * rows.features.width / rows.features.n_features
+    # One thread: with several, sums are added in no fixed order, and the same seed would not give the same bytes.
+    with threadpool_limits(1):
+        matrix = rows.matrix.cpu().numpy()
+        if (matrix == matrix[0]).all():
+            _refuse()
+        fitted = KMeans(n_clusters=2, random_state=seed, n_init=1, tol=tolerance).fit(matrix)
+    return LinearDecision.between(torch.from_numpy(fitted.cluster_centers_).to(rows.device), int(fitted.n_iter_))
 
 
 def _refuse_equal(centres: torch.Tensor) -> None:
     if torch.equal(centres[0], centres[1]):
-        raise UserError(
-            "All neighbourhoods that the clusters are fitted on are the same: there is nothing to separate. "
-            "Choose other slice limits or another region."
-        )
+        _refuse()
 
 
-def _assign(
-    boxes: Neighbourhoods,
-    included: torch.Tensor | None,
-    second: torch.Tensor,
-    centres: torch.Tensor,
-    start: int,
-    stop: int,
-) -> tuple[int, int, torch.Tensor]:
-    """Bring `second` (which neighbourhoods are nearer to the second centre) up to date for some planes.
-
-    Returns
-    -------
-    How many changed cluster, by how many the second cluster grew, and what its sum of neighbourhoods gained.
-    """
-    nearer = _nearer_to_second(boxes, start, stop, centres)
-    if included is not None:
-        nearer &= included[start:stop]
-    change = nearer.to(torch.int8) - second[start:stop].to(torch.int8)
-    second[start:stop] = nearer
-    return int(torch.count_nonzero(change)), int(change.sum()), boxes.weighted_sum(start, stop, change)
+def _refuse() -> None:
+    raise UserError(
+        "All neighbourhoods that the clusters are fitted on are the same: there is nothing to separate. "
+        "Choose other slice limits or another region."
+    )
 
 
-def _nearer_to_second(boxes: Neighbourhoods, start: int, stop: int, centres: torch.Tensor) -> torch.Tensor:
-    kernel = (centres[1] - centres[0]).view(1, *[boxes.size] * 3)
-    norms = centres.square().sum(1)
-    return boxes.correlate(start, stop, kernel)[0] > 0.5 * (norms[1] - norms[0])
+def _reassignment(rows: Rows) -> Callable[[LinearDecision], Iterator[Change]]:
+    """What brings the clusters up to date for new centres; it remembers who belongs to the second."""
+    if isinstance(rows, VolumeRows) and isinstance(rows.features, LinearFeatures):
+        second = torch.zeros(rows.boxes.shape, dtype=torch.bool, device=rows.device)
+        return partial(_by_correlation, rows, rows.features, second)
+    return partial(_by_columns, rows, torch.zeros(rows.count, dtype=torch.bool, device=rows.device))
 
 
-def _whole(boxes: Neighbourhoods, included: torch.Tensor | None) -> tuple[int, torch.Tensor]:
-    """Number and sum of the fitted neighbourhoods."""
+def _by_correlation(
+    rows: VolumeRows, features: LinearFeatures, second: torch.Tensor, decision: LinearDecision
+) -> Iterator[Change]:
+    boxes = rows.boxes
+    kernel = features.to_values(decision.direction).reshape(1, *[boxes.size] * 3)
 
-    def of_slab(start: int, stop: int) -> tuple[int, torch.Tensor]:
-        if included is None:
-            shape = (stop - start, *boxes.shape[1:])
-            weights = torch.ones(shape, dtype=torch.int8, device=boxes.volume.device)
-        else:
-            weights = included[start:stop].to(torch.int8)
-        return int(weights.sum()), boxes.weighted_sum(start, stop, weights)
+    def of_slab(start: int, stop: int) -> Change:
+        nearer = boxes.correlate(start, stop, kernel)[0] > decision.threshold
+        if rows.included is not None:
+            nearer &= rows.included[start:stop]
+        change = nearer.to(torch.int8) - second[start:stop].to(torch.int8)
+        second[start:stop] = nearer
+        gained = features.columns(boxes.weighted_sum(start, stop, change)[:, None])[:, 0]
+        return int(torch.count_nonzero(change)), int(change.sum()), gained
 
-    count, total = 0, torch.zeros(boxes.n_values, dtype=FLOAT, device=boxes.volume.device)
-    for n, slab_sum in boxes.each_slab(of_slab):
-        count += n
-        total += slab_sum
-    return count, total
+    return boxes.each_slab(of_slab)
+
+
+def _by_columns(rows: Rows, second: torch.Tensor, decision: LinearDecision) -> Iterator[Change]:
+    def of_chunk(start: int, columns: torch.Tensor) -> Change:
+        place = slice(start, start + columns.shape[1])
+        nearer = decision.scores(columns) > 0
+        change = nearer.to(torch.int8) - second[place].to(torch.int8)
+        second[place] = nearer
+        return int(torch.count_nonzero(change)), int(change.sum()), columns @ change.to(FLOAT)
+
+    return rows.each(of_chunk)

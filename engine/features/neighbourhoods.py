@@ -46,9 +46,13 @@ class Neighbourhoods:
         grid = torch.meshgrid(*[torch.arange(size, device=volume.device)] * 3, indexing="ij")
         self._offsets = self._position(*grid).reshape(-1)
 
-    def each_slab(self, work: Callable[[int, int], Result]) -> Iterator[Result]:
-        """Results of `work(start, stop)` for successive slabs of planes of neighbourhoods, in order."""
+    def each_slab(self, work: Callable[[int, int], Result], at_least: int = 1) -> Iterator[Result]:
+        """Results of `work(start, stop)` for successive slabs of planes of neighbourhoods, in order.
+
+        Slabs have a multiple of `at_least` planes, where there are so many.
+        """
         planes = max(1, min(SLAB_VOXELS // (self.shape[1] * self.shape[2]), -(-self.shape[0] // 8)))
+        planes = -(-planes // at_least) * at_least
         starts = range(0, self.shape[0], planes)
         # Slabs side by side need no barrier within each operation; on a busy machine those cost the most.
         with ThreadPoolExecutor(self.threads) as pool:
@@ -69,12 +73,7 @@ class Neighbourhoods:
         Tensor
             float64 `[k, stop - start, y, x]`.
         """
-        return self._correlate(start, stop, kernels, squared=False)
-
-    def squares(self, start: int, stop: int) -> torch.Tensor:
-        """Sums of squares of the neighbourhoods of planes [start, stop): float64 `[stop - start, y, x]`."""
-        ones = torch.ones((1, *[self.size] * 3), dtype=FLOAT, device=self.volume.device)
-        return self._correlate(start, stop, ones, squared=True)[0]
+        return self._correlate(start, stop, kernels)
 
     def weighted_sum(self, start: int, stop: int, weights: torch.Tensor) -> torch.Tensor:
         """Sum of the neighbourhoods of planes [start, stop), each times its weight.
@@ -98,6 +97,13 @@ class Neighbourhoods:
             return self._gathered_sum(numbers, weights.reshape(-1)[chosen])
         return self._product_sum(start, stop, weights)
 
+    def windows(self, plane: int, first: int, last: int) -> torch.Tensor:
+        """The neighbourhoods of rows [first, last) of one plane, written out: float64 `[N³, n]`."""
+        n = self.size
+        block = self.volume[plane : plane + n, first : last + n - 1].to(FLOAT) - self.centre
+        views = block.unfold(0, n, 1).unfold(1, n, 1).unfold(2, n, 1)  # [1, rows, x, z, y, x within]
+        return views.permute(3, 4, 5, 0, 1, 2).reshape(self.n_values, -1)
+
     def take(self, indices: torch.Tensor) -> torch.Tensor:
         """The neighbourhoods with these numbers (raster order of the corners), written out: float64 `[n, N³]`."""
         plane = self.shape[1] * self.shape[2]
@@ -108,7 +114,7 @@ class Neighbourhoods:
     def _position(self, z: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         return (z * self.volume.shape[1] + y) * self.volume.shape[2] + x
 
-    def _blocks(self, start: int, stop: int, rows: int, squared: bool = False) -> tuple[torch.Tensor, int]:
+    def _blocks(self, start: int, stop: int, rows: int) -> tuple[torch.Tensor, int]:
         """What the neighbourhoods of planes [start, stop) see, as overlapping blocks of rows.
 
         Returns
@@ -129,8 +135,6 @@ class Neighbourhoods:
         by_plane[:, height:] = 0
         inside = by_plane[:, :height]
         inside.copy_(self.volume[start : start + planes]).sub_(self.centre)
-        if squared:
-            inside.square_()
         return values.unfold(0, rows + self.size - 1, rows).transpose(1, 2), per_plane
 
     def _batches(self, blocks: int, rows: int) -> Iterator[tuple[int, int]]:
@@ -139,7 +143,7 @@ class Neighbourhoods:
         for first in range(0, blocks, step):
             yield first, min(first + step, blocks)
 
-    def _correlate(self, start: int, stop: int, kernels: torch.Tensor, squared: bool) -> torch.Tensor:
+    def _correlate(self, start: int, stop: int, kernels: torch.Tensor) -> torch.Tensor:
         n, rows, (_, height, width) = self.size, self.size - 1, self.shape
         k = kernels.shape[0]
         # A correlation along y is a product with a band matrix; one holds it for all kernels and x offsets.
@@ -148,7 +152,7 @@ class Neighbourhoods:
             band[:, :, :, row, row : row + n] = kernels.permute(1, 3, 0, 2)
         band = band.reshape(n, n * k * rows, rows + n - 1)
 
-        blocks, per_plane = self._blocks(start, stop, rows, squared)
+        blocks, per_plane = self._blocks(start, stop, rows)
         n_blocks = (stop - start) * per_plane
         result = torch.empty((n_blocks, k, rows, width), dtype=FLOAT, device=self.volume.device)
         for first, last in self._batches(n_blocks, rows):

@@ -71,8 +71,8 @@ def normalise(blurred: np.ndarray) -> np.ndarray:
     return scale_in_place(blurred.astype(np.float32))
 
 
-def scale_in_place(volume: np.ndarray) -> np.ndarray:
-    """Do what `normalise` does to a float32 volume without a second copy of it."""
+def scale_in_place(volume: np.ndarray, value_range: tuple[float, float] | None = None) -> np.ndarray:
+    """Do what `normalise` does to a float32 volume without a second copy of it; by another range where one is given."""
     low, high = volume.min(), volume.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         raise UserError(
@@ -83,6 +83,8 @@ def scale_in_place(volume: np.ndarray) -> np.ndarray:
             f"The volume is constant (every blurred density is {low:g}): there is nothing to separate. "
             "Choose another tomogram or another region."
         )
+    if value_range is not None:
+        low, high = (volume.dtype.type(value) for value in value_range)
     volume -= low
     volume /= high - low
     return volume

@@ -1,4 +1,4 @@
-"""The two first centres of k-means, drawn as scikit-learn draws them (k-means++), without writing out a neighbourhood.
+"""The two first centres of k-means, drawn as scikit-learn draws them (k-means++), without keeping a neighbourhood.
 
 Method: D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007, in the
 greedy form of scikit-learn (BSD): two candidates for the second centre, the one that leaves the smaller sum
@@ -11,71 +11,52 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from engine.features.neighbourhoods import FLOAT, Neighbourhoods
+from engine.features.rows import Rows
 
 CANDIDATES = 2
 
 
-def first_centres(boxes: Neighbourhoods, included: torch.Tensor | None, seed: int) -> tuple[torch.Tensor, float]:
+def first_centres(rows: Rows, seed: int) -> tuple[torch.Tensor, float]:
     """Draw two neighbourhoods to start from.
 
     Parameters
     ----------
-    boxes
-        The neighbourhoods.
-    included
-        bool `[z, y, x]`, which of them are fitted; None = all.
+    rows
+        The neighbourhoods that are fitted.
     seed
         Of NumPy's RandomState.
 
     Returns
     -------
     centres : Tensor
-        float64 `[2, N³]`.
-    squares : float
-        Sum of the squares of all values of all fitted neighbourhoods.
+        float64 `[2, width]`.
+    variance : float
+        Sum of the variances of all columns.
     """
     random = np.random.RandomState(seed)
-    count = boxes.count if included is None else int(included.sum())
-    first = _uniform_index(count, random.random_sample())
-    if included is not None:
-        first = _nth_included(included, first)
-    centre = boxes.take(torch.tensor([first], device=boxes.volume.device))
+    first = rows.one(_uniform_index(rows.count, random.random_sample()))
+    distances = np.empty(rows.count)  # float64: the draw below walks along their running sum
 
-    distances = np.empty(boxes.shape)  # float64: the draw below walks along their running sum
+    def to_first(start: int, columns: torch.Tensor) -> tuple[torch.Tensor, float]:
+        squared = (columns - first[:, None]).square_().sum(0)
+        distances[start : start + len(squared)] = squared.cpu().numpy()
+        return columns.sum(1), float(columns.square().sum())
 
-    def to_first(start: int, stop: int) -> float:
-        norms, inside = boxes.squares(start, stop), _weights(included, start, stop)
-        slab = _squared_distances(boxes, start, stop, norms, centre)[0] * inside
-        distances[start:stop] = slab.cpu().numpy()
-        return float((norms * inside).sum())
-
-    squares = sum(boxes.each_slab(to_first))
+    total, squares = torch.zeros_like(first), 0.0
+    for of_chunk, chunk_squares in rows.each(to_first):
+        total += of_chunk
+        squares += chunk_squares
     marks = random.uniform(size=CANDIDATES) * distances.sum()
-    candidates = [_reaching(distances.reshape(-1), mark) for mark in marks]
-    others = boxes.take(torch.tensor(candidates, device=boxes.volume.device))
+    others = torch.stack([rows.one(_reaching(distances, mark)) for mark in marks])
 
-    def left_with_others(start: int, stop: int) -> np.ndarray:
-        norms, inside = boxes.squares(start, stop), _weights(included, start, stop)
-        nearest = torch.from_numpy(distances[start:stop]).to(norms.device)
-        to_others = _squared_distances(boxes, start, stop, norms, others)
-        return (torch.minimum(to_others, nearest) * inside).sum((1, 2, 3)).cpu().numpy()
+    def left_with_others(start: int, columns: torch.Tensor) -> np.ndarray:
+        nearest = distances[start : start + columns.shape[1]]
+        to_others = [(columns - other[:, None]).square_().sum(0).cpu().numpy() for other in others]
+        return np.array([np.minimum(found, nearest).sum() for found in to_others])
 
-    left = sum(boxes.each_slab(left_with_others), start=np.zeros(CANDIDATES))
-    return torch.cat([centre, others[[int(np.argmin(left))]]]), squares
-
-
-def _weights(included: torch.Tensor | None, start: int, stop: int) -> torch.Tensor | float:
-    return 1.0 if included is None else included[start:stop].to(FLOAT)
-
-
-def _squared_distances(
-    boxes: Neighbourhoods, start: int, stop: int, norms: torch.Tensor, centres: torch.Tensor
-) -> torch.Tensor:
-    """|x − c|² = |x|² − 2 x·c + |c|², `[centres, z, y, x]`, rounding below zero cut off."""
-    kernels = centres.view(-1, *[boxes.size] * 3)
-    products = boxes.correlate(start, stop, kernels)
-    return (norms - 2 * products + centres.square().sum(1).view(-1, 1, 1, 1)).clamp_(min=0)
+    left = sum(rows.each(left_with_others), start=np.zeros(CANDIDATES))
+    variance = squares / rows.count - float((total / rows.count).square().sum())
+    return torch.stack([first, others[int(np.argmin(left))]]), variance
 
 
 def _uniform_index(count: int, draw: float, chunk: int = 1 << 20) -> int:
@@ -103,15 +84,6 @@ def _uniform_index(count: int, draw: float, chunk: int = 1 << 20) -> int:
         if sums[-1] / total > draw:
             break
     return below
-
-
-def _nth_included(included: torch.Tensor, n: int) -> int:
-    """Raster number of the n-th (from 0) neighbourhood that is included."""
-    per_plane = included.sum((1, 2)).cpu().numpy()
-    ends = np.cumsum(per_plane)
-    plane = int(np.searchsorted(ends, n, side="right"))
-    within = torch.nonzero(included[plane].reshape(-1)).reshape(-1)
-    return plane * included[plane].numel() + int(within[n - int(ends[plane] - per_plane[plane])])
 
 
 def _reaching(values: np.ndarray, mark: float, chunk: int = 1 << 20) -> int:

@@ -1,79 +1,92 @@
-"""PickET S1 on an array: its parameters, the road from densities to a label map, and what comes out.
+"""PickET S1 on an array: the road from densities to a label map, for one workflow or for several side by side.
 
-The steps themselves live beside this file: `preparation` (blur, scale), `modes` (features) and `clustering`.
+The steps live beside this file: `preparation` (blur, scale), `modes` (features), `clustering` (fits) and
+`labelling`. What is learnt is a `Model`, which can label other tomograms too.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from engine.errors import UserError
-from engine.features.clustering import METHODS, Decision
-from engine.features.modes import MODES
+from engine.features.clustering import METHODS, fit_kmeans
+from engine.features.decisions import Decision
+from engine.features.filters import keep_strongest
+from engine.features.labelling import labeller
+from engine.features.modes import MODES, Features
 from engine.features.neighbourhoods import Neighbourhoods
-from engine.features.preparation import blur, check_shape, scale_in_place
+from engine.features.parameters import S1Parameters, slices_of
+from engine.features.preparation import blur, scale_in_place
 from engine.features.progress import Progress, part_of, silent
+from engine.features.rows import Material
 
 BACKGROUND, PARTICLE, BORDER = 0, 1, -1
+POOLED = 150_000
+"""Neighbourhoods that a model of several tomograms is fitted on together, if not told otherwise."""
 
 
 @dataclass(frozen=True)
-class S1Parameters:
-    """What S1 can be told.
+class Prepared:
+    """A tomogram as its neighbourhoods are compared.
 
     Parameters
     ----------
-    neighbourhood_size
-        N, voxels; odd and at least 3.
-    mode
-        Name of a feature mode (`engine.features.MODES`).
-    method
-        Name of a clustering method (`engine.features.METHODS`).
-    lower_z, upper_z
-        The clusters are fitted on the slices [lower_z, upper_z), 0-based; None = from the first, to the last.
-        All slices are labelled whatever these are.
-    max_neighbourhoods
-        Fit on so many neighbourhoods, drawn without replacement; None = on all.
-    seed
-        Of that draw and of the first centres.
-
-    Raises
-    ------
-    UserError
-        A value out of its range, or an unknown mode or method.
+    densities
+        Blurred and scaled to 0…1, float32 `[z, y, x]`, on the device to compute on.
+    lower, upper
+        The slices [lower, upper) are fitted.
+    threads
+        How many slabs are worked on at once.
+    seconds
+        What it took.
     """
 
-    neighbourhood_size: int = 5
-    mode: str = "intensities"
-    method: str = "kmeans"
-    lower_z: int | None = None
-    upper_z: int | None = None
-    max_neighbourhoods: int | None = None
-    seed: int = 42
+    densities: torch.Tensor
+    lower: int
+    upper: int
+    threads: int
+    seconds: float
 
-    def __post_init__(self) -> None:
-        if self.neighbourhood_size < 3 or self.neighbourhood_size % 2 == 0:
-            raise UserError(
-                f"The neighbourhood size is {self.neighbourhood_size} voxels: "
-                "it must be odd and at least 3 (5 is usual)."
-            )
-        for title, name, known in (
-            ("feature mode", self.mode, tuple(MODES)),
-            ("clustering method", self.method, tuple(METHODS)),
-        ):
-            if name not in known:
-                raise UserError(f'There is no {title} "{name}": choose from {", ".join(known)}.')
-        if self.max_neighbourhoods is not None and self.max_neighbourhoods < 2:
-            raise UserError(
-                f"The largest number of neighbourhoods to fit on is {self.max_neighbourhoods}: two clusters need "
-                "at least 2 (leave it empty to fit on all)."
-            )
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"The seed is {self.seed}: it must lie between 0 and {2**32 - 1}.")
+    def neighbourhoods(self, size: int, centre: float, fitted_only: bool = False) -> Neighbourhoods:
+        """Those of all slices, or of the slices to fit on."""
+        part = self.densities[self.lower : self.upper] if fitted_only else self.densities
+        return Neighbourhoods(part, size, centre, self.threads)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Two clusters of neighbourhoods, ready to label any prepared tomogram.
+
+    Parameters
+    ----------
+    parameters
+        How it was fitted.
+    features, decision
+        What is compared, and the rule found.
+    centre
+        What is subtracted from every density before.
+    n_neighbourhoods
+        How many it was fitted on.
+    filters
+        Mode gabor: numbers of the kept filters, by ascending standard deviation.
+    background
+        Which cluster is background; None = the larger one of each tomogram (PickET's rule).
+    seconds
+        What the fit took.
+    """
+
+    parameters: S1Parameters
+    features: Features
+    decision: Decision
+    centre: float
+    n_neighbourhoods: int
+    filters: np.ndarray | None
+    background: int | None
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,10 @@ class S1Result:
         Time taken: "features" (blurring and scaling) and "clustering" (fit and labels).
     iterations
         Iterations of the fit.
+    filters
+        Mode gabor: numbers of the kept filters, by ascending standard deviation.
+    warning
+        A sentence that a person should read; empty when all is well.
     """
 
     labels: np.ndarray
@@ -106,6 +123,8 @@ class S1Result:
     centroids: np.ndarray
     seconds: dict[str, float]
     iterations: int
+    filters: np.ndarray | None = None
+    warning: str = ""
 
 
 def segment(
@@ -114,12 +133,12 @@ def segment(
     progress: Progress | None = None,
     threads: int | None = None,
     device: str = "cpu",
+    filters: np.ndarray | None = None,
 ) -> S1Result:
     """Label each voxel background or particle, as PickET's S1 does.
 
-    Holds, beside `volume`, about five float32 copies of it at most, whatever the neighbourhood size. The
-    labels do not change when the densities are scaled or shifted, so a box cut out for a preview needs no
-    knowledge of the whole.
+    Holds, beside `volume`, about five float32 copies of it at most, whatever the neighbourhood size, mode and
+    method.
 
     Parameters
     ----------
@@ -133,42 +152,226 @@ def segment(
         CPU threads to use; None = torch's setting.
     device
         A torch device.
+    filters
+        Mode gabor: numbers of the filters to use, instead of choosing.
 
     Raises
     ------
     UserError
         Densities that are not finite or all the same; a volume or a range of slices smaller than a
-        neighbourhood; slice limits outside the volume or crossed.
+        neighbourhood; slice limits outside the volume or crossed; a cluster that ran empty.
+    """
+    ((_, result),) = segment_each(volume, [parameters], progress, threads, device, filters)
+    if isinstance(result, UserError):
+        raise result
+    return result
+
+
+def segment_each(
+    volume: np.ndarray,
+    workflows: Sequence[S1Parameters],
+    progress: Progress | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+    filters: np.ndarray | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> Iterator[tuple[S1Parameters, S1Result | UserError]]:
+    """Several workflows on one volume; what they share is done once.
+
+    Parameters
+    ----------
+    volume, progress, threads, device, filters
+        See `segment`.
+    workflows
+        They may differ in mode, method and the parameters of modes; neighbourhood size, slice limits and sample are
+        those of the first. Results come mode by mode, in the order in which modes first occur.
+    value_range
+        Smallest and largest blurred density to scale by, where `volume` is a part of something; None = its own.
+
+    Raises
+    ------
+    UserError
+        What concerns the volume; what concerns one workflow is given in place of its result.
     """
     report = progress or silent
-    size, mode = parameters.neighbourhood_size, MODES[parameters.mode]
-    lower, upper = _slices_to_fit(volume, parameters)
-    with _threads(threads, device) as n_threads:
-        began = time.perf_counter()
-        report(0.0, "Blurring")
-        prepared = scale_in_place(blur(volume, n_threads))
-        blurred = time.perf_counter()
+    with running_on(threads, device) as n_threads:
+        prepared = prepare(volume, workflows[0], part_of(report, 0, 0.1), n_threads, device, value_range)
+        modes = list(dict.fromkeys(w.mode for w in workflows))
+        for number, mode in enumerate(modes):
+            of_mode = [w for w in workflows if w.mode == mode]
+            share = part_of(report, 0.1 + 0.9 * number / len(modes), 0.1 + 0.9 * (number + 1) / len(modes))
+            for place, (parameters, model) in enumerate(fit_each(prepared, of_mode, part_of(share, 0, 0.7), filters)):
+                if isinstance(model, UserError):
+                    yield parameters, model
+                    continue
+                begin = 0.7 + 0.3 * place / len(of_mode)
+                yield parameters, label(prepared, model, part_of(share, begin, begin + 0.3 / len(of_mode)))
 
-        densities = torch.from_numpy(prepared).to(device)
-        fitted = Neighbourhoods(densities[lower:upper], size, _mean(prepared), n_threads)
-        included = _sample(fitted, parameters)
-        n_fitted = fitted.count if included is None else int(included.sum())
-        decision = METHODS[parameters.method].fit(fitted, included, parameters.seed, part_of(report, 0.1, 0.9))
-        del included
-        boxes = Neighbourhoods(densities, size, fitted.centre, n_threads)
-        labels, counts = _label(boxes, decision, part_of(report, 0.9, 1.0))
-        means = decision.means
-        if relabel(labels):
-            counts, means = counts[::-1], means[::-1]
-        done = time.perf_counter()
+
+def prepare(
+    volume: np.ndarray,
+    parameters: S1Parameters,
+    progress: Progress = silent,
+    threads: int = 1,
+    device: str = "cpu",
+    value_range: tuple[float, float] | None = None,
+) -> Prepared:
+    """Blur and scale a tomogram; see `segment_each`."""
+    lower, upper = slices_of(volume, parameters)
+    began = time.perf_counter()
+    progress(0.0, "Blurring")
+    densities = scale_in_place(blur(volume, threads), value_range)
+    return Prepared(torch.from_numpy(densities).to(device), lower, upper, threads, time.perf_counter() - began)
+
+
+def fit_each(
+    prepared: Prepared,
+    workflows: Sequence[S1Parameters],
+    progress: Progress = silent,
+    filters: np.ndarray | None = None,
+) -> Iterator[tuple[S1Parameters, Model | UserError]]:
+    """Fit workflows of one mode on one tomogram; see `segment_each`."""
+    first = workflows[0]
+    centre = float(torch.stack([plane.mean(dtype=torch.float64) for plane in prepared.densities]).mean())
+    boxes = prepared.neighbourhoods(first.neighbourhood_size, centre, fitted_only=True)
+    included = sample_mask(boxes, first.max_neighbourhoods, first.seed)
+    material = Material.of_volume(boxes, included, first.at_once)
+    del included
+    yield from _fit(material, centre, workflows, progress, filters)
+
+
+def pooled_windows(prepared: Prepared, parameters: S1Parameters, centre: float, count: int) -> torch.Tensor:
+    """A tomogram's share of what one model of several tomograms is fitted on, float64 `[n, N³]`."""
+    boxes = prepared.neighbourhoods(parameters.neighbourhood_size, centre, fitted_only=True)
+    numbers = np.random.default_rng(parameters.seed).choice(boxes.count, min(count, boxes.count), replace=False)
+    return boxes.take(torch.from_numpy(np.sort(numbers)).to(prepared.densities.device))
+
+
+def fit_pooled(
+    windows: Sequence[torch.Tensor],
+    centre: float,
+    parameters: S1Parameters,
+    progress: Progress = silent,
+    threads: int = 1,
+) -> Model:
+    """Fit one model on samples of several tomograms; the larger cluster of them all is background everywhere.
+
+    Parameters
+    ----------
+    windows
+        From `pooled_windows`, all with this `centre`.
+    centre, parameters, progress, threads
+        As there.
+
+    Raises
+    ------
+    UserError
+        All neighbourhoods are the same; a cluster ran empty.
+    """
+    material = Material(parameters.neighbourhood_size, threads, windows=torch.cat(list(windows)))
+    ((_, model),) = _fit(material, centre, [parameters], progress, None)
+    if isinstance(model, UserError):
+        raise model
+    second = sum(material.rows(model.features).each(lambda _, columns: int((model.decision.scores(columns) > 0).sum())))
+    return replace(model, background=int(2 * second > model.n_neighbourhoods))
+
+
+def _fit(
+    material: Material,
+    centre: float,
+    workflows: Sequence[S1Parameters],
+    progress: Progress,
+    filters: np.ndarray | None,
+) -> Iterator[tuple[S1Parameters, Model | UserError]]:
+    first, began = workflows[0], time.perf_counter()
+    try:
+        features, filters = _features(material, first, filters)
+        rows = material.rows(features)
+        start = fit_kmeans(rows, first.seed, part_of(progress, 0, 0.5))
+    except UserError as error:
+        yield from ((parameters, error) for parameters in workflows)
+        return
+    shared = time.perf_counter() - began
+    for number, parameters in enumerate(workflows):
+        began = time.perf_counter()
+        part = part_of(progress, 0.5 + 0.5 * number / len(workflows), 0.5 + 0.5 * (number + 1) / len(workflows))
+        try:
+            decision = METHODS[parameters.method].refine(rows, start, part)
+        except UserError as error:
+            yield parameters, error
+            continue
+        seconds = shared + time.perf_counter() - began
+        yield parameters, Model(parameters, features, decision, centre, rows.count, filters, None, seconds)
+
+
+def _features(
+    material: Material, parameters: S1Parameters, filters: np.ndarray | None
+) -> tuple[Features, np.ndarray | None]:
+    mode = MODES[parameters.mode]
+    if mode.bank is None:
+        return mode.build(parameters.neighbourhood_size, None), None
+    bank = mode.bank(parameters.neighbourhood_size, parameters.sinusoids)
+    if filters is None:
+        filters = keep_strongest(bank, material.covariance(), parameters.output_features)
+    return mode.build(parameters.neighbourhood_size, torch.from_numpy(bank[filters].astype(np.float64))), filters
+
+
+def label(prepared: Prepared, model: Model, progress: Progress = silent) -> S1Result:
+    """Apply a model to a tomogram.
+
+    Parameters
+    ----------
+    prepared
+        The tomogram.
+    model
+        What was learnt, from it or from others.
+    progress
+        Called with (fraction, text).
+
+    Raises
+    ------
+    UserError
+        All voxels fell into one cluster.
+    """
+    began = time.perf_counter()
+    boxes = prepared.neighbourhoods(model.parameters.neighbourhood_size, model.centre)
+    half = boxes.size // 2
+    labels = np.full(boxes.volume.shape, BORDER, np.int8)
+    inside = labels[half:-half, half:-half, half:-half]
+    rule = labeller(boxes, model.features, model.decision)
+
+    def label_slab(start: int, stop: int) -> tuple[int, int]:
+        second = rule.labels(start, stop)
+        inside[start:stop] = second.to(torch.int8).cpu().numpy()
+        return stop, int(torch.count_nonzero(second))
+
+    ones = 0
+    for done, of_slab in boxes.each_slab(label_slab, at_least=rule.form.planes):
+        ones += of_slab
+        progress(done / boxes.shape[0], "Labelling voxels")
+    if ones in (0, boxes.count):
+        raise UserError(
+            "All voxels fell into one of the two clusters, the other is empty: learn from other slices, or try "
+            "another workflow."
+        )
+    counts, means = (boxes.count - ones, ones), model.decision.means.cpu().numpy()
+    swapped = relabel(labels) if model.background is None else model.background == 1
+    if swapped and model.background is not None:
+        exchange(labels)
+    if swapped:
+        counts, means = counts[::-1], means[::-1]
+    progress(1.0, "Labelled")
+    clustering = model.seconds + time.perf_counter() - began
     return S1Result(
         labels=labels,
         counts=counts,
-        n_neighbourhoods=n_fitted,
-        n_features=mode.count(size),
-        centroids=mode.extract(means).copy(),
-        seconds={"features": blurred - began, "clustering": done - blurred},
-        iterations=decision.iterations,
+        n_neighbourhoods=model.n_neighbourhoods,
+        n_features=model.features.n_features,
+        centroids=model.features.described(means, model.centre).copy(),
+        seconds={"features": prepared.seconds, "clustering": clustering},
+        iterations=model.decision.iterations,
+        filters=model.filters,
+        warning=model.decision.warning,
     )
 
 
@@ -189,86 +392,27 @@ def relabel(labels: np.ndarray) -> bool:
     """
     swap = np.count_nonzero(labels == PARTICLE) > np.count_nonzero(labels == BACKGROUND)
     if swap:
-        for plane in labels:  # by planes: the mask of the whole would be one more copy
-            np.subtract(1, plane, out=plane, where=plane != BORDER)
+        exchange(labels)
     return bool(swap)
 
 
-def _label(boxes: Neighbourhoods, decision: Decision, progress: Progress) -> tuple[np.ndarray, tuple[int, int]]:
-    """Labels of the whole volume, −1 where no neighbourhood is centred, and how many are 0 and 1."""
-    half = boxes.size // 2
-    labels = np.full(boxes.volume.shape, BORDER, np.int8)
-    inside = labels[half:-half, half:-half, half:-half]
-
-    def label_slab(start: int, stop: int) -> tuple[int, int]:
-        second = decision.labels(boxes, start, stop)
-        inside[start:stop] = second.to(torch.int8).cpu().numpy()
-        return stop, int(torch.count_nonzero(second))
-
-    ones = 0
-    for done, of_slab in boxes.each_slab(label_slab):
-        ones += of_slab
-        progress(done / boxes.shape[0], "Labelling voxels")
-    progress(1.0, "Labelled")
-    return labels, (boxes.count - ones, ones)
+def exchange(labels: np.ndarray) -> None:
+    """Exchange 0 and 1 in an int8 label map, in place; the border (−1) stays."""
+    for plane in labels:  # by planes: the mask of the whole would be one more copy
+        np.subtract(1, plane, out=plane, where=plane != BORDER)
 
 
-def _slices_to_fit(volume: np.ndarray, parameters: S1Parameters) -> tuple[int, int]:
-    size = parameters.neighbourhood_size
-    check_shape(volume)
-    if min(volume.shape) < size:
-        shape = " × ".join(str(n) for n in volume.shape)
-        raise UserError(
-            f"The volume has {shape} voxels (z, y, x), less than one neighbourhood of {size} × {size} × {size}: "
-            "choose a larger region or a smaller neighbourhood size."
-        )
-    lower, upper = slices_to_fit(volume.shape[0], size, parameters.lower_z, parameters.upper_z)
-    if (upper - lower - size + 1) * (volume.shape[1] - size + 1) * (volume.shape[2] - size + 1) < 2:
-        raise UserError(
-            "The region holds a single neighbourhood, two clusters need at least two: choose a larger region."
-        )
-    return lower, upper
-
-
-def slices_to_fit(depth: int, size: int, lower_z: int | None, upper_z: int | None) -> tuple[int, int]:
-    """First slice to fit on, and the one after the last, in a tomogram of `depth` slices.
-
-    Raises
-    ------
-    UserError
-        Limits outside the tomogram or crossed, or fewer slices than a neighbourhood of `size` needs.
-    """
-    lower = 0 if lower_z is None else lower_z
-    upper = depth if upper_z is None else upper_z
-    what = f"The slice limits for fitting are {lower} … {upper}, the tomogram has {depth} slices"
-    if lower < 0 or upper > depth:
-        raise UserError(f"{what}: they must lie within 0 … {depth}.")
-    if lower >= upper:
-        raise UserError(f"{what}: the lower limit must be less than the upper one.")
-    if upper - lower < size:
-        raise UserError(
-            f"{what}: at least {size} slices (one neighbourhood) are needed between them, these are {upper - lower}."
-        )
-    return lower, upper
-
-
-def _sample(boxes: Neighbourhoods, parameters: S1Parameters) -> torch.Tensor | None:
+def sample_mask(boxes: Neighbourhoods, most: int | None, seed: int) -> torch.Tensor | None:
     """Which neighbourhoods are fitted: bool `[z, y, x]`, or None for all."""
-    most = parameters.max_neighbourhoods
     if most is None or most >= boxes.count:
         return None
-    random = np.random.default_rng(parameters.seed)
     chosen = np.zeros(boxes.count, bool)
-    chosen[random.choice(boxes.count, most, replace=False, shuffle=False)] = True
+    chosen[np.random.default_rng(seed).choice(boxes.count, most, replace=False, shuffle=False)] = True
     return torch.from_numpy(chosen.reshape(boxes.shape)).to(boxes.volume.device)
 
 
-def _mean(volume: np.ndarray) -> float:
-    return float(np.mean([plane.mean(dtype=np.float64) for plane in volume]))
-
-
 @contextmanager
-def _threads(threads: int | None, device: str) -> Iterator[int]:
+def running_on(threads: int | None, device: str) -> Iterator[int]:
     """How many slabs to work on at once; each with one thread of torch on a CPU, so that they do not multiply."""
     if threads is not None and threads < 1:
         raise UserError(f"The number of threads is {threads}: at least one is needed.")

@@ -23,10 +23,14 @@ def test_correlation(both):
     np.testing.assert_allclose(got, kernels.reshape(2, -1).numpy() @ windows.T, atol=1e-12)
 
 
-def test_squares(both):
+def test_written_out_by_rows(both):
     boxes, windows = both
-    got = boxes.squares(0, boxes.shape[0]).reshape(-1).numpy()
-    np.testing.assert_allclose(got, (windows**2).sum(1), atol=1e-12)
+    by_place = windows.reshape(*boxes.shape, -1)
+    for plane in (0, boxes.shape[0] - 1):
+        got = boxes.windows(plane, 0, boxes.shape[1]).numpy()
+        np.testing.assert_array_equal(got, by_place[plane].reshape(-1, boxes.n_values).T)
+    got = boxes.windows(0, boxes.shape[1] - 1, boxes.shape[1]).numpy()
+    np.testing.assert_array_equal(got, by_place[0, -1].T)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5], ids=["few are gathered", "many are multiplied"])
@@ -42,8 +46,9 @@ def test_weighted_sum(both, share):
 def test_some_planes_only(both):
     boxes, windows = both
     start = boxes.shape[0] // 2
-    got = boxes.squares(start, start + 1).reshape(-1).numpy()
-    expected = (windows**2).sum(1).reshape(boxes.shape)[start].ravel()
+    kernel = torch.from_numpy(np.random.default_rng(2).normal(size=(1, *[boxes.size] * 3)))
+    got = boxes.correlate(start, start + 1, kernel).reshape(-1).numpy()
+    expected = (windows @ kernel.numpy().ravel()).reshape(boxes.shape)[start].ravel()
     np.testing.assert_allclose(got, expected, atol=1e-12)
 
 

@@ -6,7 +6,9 @@ import torch
 from sklearn.cluster import kmeans_plusplus
 
 from engine.features import blur, normalise
+from engine.features.modes import LinearFeatures
 from engine.features.neighbourhoods import Neighbourhoods
+from engine.features.rows import VolumeRows
 from engine.features.seeding import _uniform_index, first_centres
 
 
@@ -22,9 +24,9 @@ def test_the_same_neighbourhoods_as_scikit_learn(noisy_balls, seed, share):
         windows = windows[chosen]
         included = torch.from_numpy(chosen.reshape(boxes.shape))
     expected, _ = kmeans_plusplus(windows - windows.mean(0), 2, random_state=seed)
-    centres, squares = first_centres(boxes, included, seed)
+    centres, variance = first_centres(VolumeRows(boxes, LinearFeatures(5), included), seed)
     np.testing.assert_allclose(centres.numpy() + boxes.centre, expected + windows.mean(0), atol=1e-12)
-    assert squares == pytest.approx(((windows - boxes.centre) ** 2).sum())
+    assert variance == pytest.approx(windows.var(0).sum())
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 1000, 123_457])

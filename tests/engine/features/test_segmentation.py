@@ -79,7 +79,7 @@ def test_no_voxel_differs_from_the_plain_definition(noisy_balls, settings_):
 
 
 def test_a_sample_too_large_to_write_out(noisy_balls, monkeypatch):
-    monkeypatch.setattr("engine.features.sampled.LARGEST_BYTES", 0)
+    monkeypatch.setattr("engine.features.rows.LARGEST_BYTES", 0)
     parameters = S1Parameters(max_neighbourhoods=3000, seed=1)
     labels, iterations, _ = plain_definition(noisy_balls, parameters)
     result = segment(noisy_balls, parameters)
