@@ -40,6 +40,16 @@ class Instances:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def where(self, kept: np.ndarray) -> "Instances":
+        """Those of them for which `kept`, bool `[n]`, holds."""
+        return Instances(
+            labels=self.labels[kept],
+            centroids=self.centroids[kept],
+            sizes=self.sizes[kept],
+            boxes=[self.boxes[i] for i in np.flatnonzero(kept)],
+            scores=self.scores[kept],
+        )
+
 
 def centroids(labels: np.ndarray) -> Instances:
     """Measure the instances of an instance map.
@@ -83,13 +93,7 @@ def filter_sizes(instances: Instances, minimum: int | None = None, maximum: int 
         kept &= instances.sizes >= minimum
     if maximum is not None:
         kept &= instances.sizes <= maximum
-    return Instances(
-        labels=instances.labels[kept],
-        centroids=instances.centroids[kept],
-        sizes=instances.sizes[kept],
-        boxes=[instances.boxes[i] for i in np.flatnonzero(kept)],
-        scores=instances.scores[kept],
-    )
+    return instances.where(kept)
 
 
 def keep_only(labels: np.ndarray, instances: Instances) -> np.ndarray:

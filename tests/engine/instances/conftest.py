@@ -21,3 +21,11 @@ def blobs() -> np.ndarray:
 
     smooth = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=(40, 48, 52)), 2.5)
     return smooth > 0.6 * smooth.std()
+
+
+@pytest.fixture
+def plate() -> np.ndarray:
+    """A mask with one flat object of 6×20×20 voxels."""
+    mask = np.zeros((20, 40, 40), bool)
+    mask[7:13, 10:30, 10:30] = True
+    return mask

@@ -50,6 +50,48 @@ def test_progress_ends_at_one(balls):
     assert said[-1] == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        ({"mode": "mean_shift_clustering", "bandwidth": 4}, [235, 256, 123, 33]),
+        ({"mode": "mean_shift_clustering", "bandwidth": 5}, [491, 123, 33]),
+        ({"mode": "h_maxima_segmentation", "h": 1.0}, [33, 123, 256, 235]),
+        ({"mode": "h_maxima_segmentation", "h": 2.0}, [33, 123, 491]),
+        ({"mode": "watershed_segmentation", "min_distance": 2}, [33, 256, 235, 123]),
+        ({"exclude_border": 2}, [33, 491, 123]),
+        ({"exclude_border": 3}, [491, 123]),
+        ({"min_separation": 17}, [491]),
+        ({"min_separation": 15}, [491, 123]),
+        ({"mode": "watershed_segmentation", "min_distance": 2, "min_separation": 6.5}, [33, 256, 123]),
+        ({"max_size": 200, "min_separation": 17}, [33, 123]),
+    ],
+)
+def test_what_each_parameter_keeps(balls, given, sizes):
+    instance_map, found = find_instances(balls, S2Parameters(**given))
+    assert found.sizes.tolist() == sizes
+    numbers, voxels = np.unique(instance_map[instance_map > 0], return_counts=True)
+    assert numbers.tolist() == found.labels.tolist()
+    assert voxels.tolist() == sizes
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"mode": "mean_shift_clustering", "bandwidth": 0}, "bandwidth is 0 voxels"),
+        ({"exclude_border": -1}, "border to leave out is -1"),
+        ({"min_separation": -1.5}, "least separation is -1.5"),
+    ],
+)
+def test_values_out_of_range(given, message):
+    with pytest.raises(UserError, match=message):
+        S2Parameters(**given)
+
+
+def test_a_border_wider_than_the_volume(balls):
+    with pytest.raises(UserError, match="border of 10 voxels leaves nothing of a volume of 20 × 24 × 30"):
+        find_instances(balls, S2Parameters(exclude_border=10))
+
+
 def test_an_unknown_mode_lists_the_known_ones():
     with pytest.raises(UserError, match=r'"magic" .*connected_component_labeling, watershed_segmentation'):
         S2Parameters(mode="magic")
