@@ -12,7 +12,7 @@ GROUPS = {
     "Project": (("overview", "Overview"), ("tomograms", "Tomograms")),
     "Look": (("viewer", "Viewer"),),
     "Find": (("unsupervised", "Unsupervised"), ("pick", "Pick")),
-    "Results": (("objects", "Objects"),),
+    "Results": (("objects", "Objects"), ("evaluate", "Evaluate")),
     "Run": (("jobs", "Jobs"),),
 }
 

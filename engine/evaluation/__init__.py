@@ -1,0 +1,33 @@
+"""How good predictions are: matching with references, scores beside chance, and where each differs.
+
+`evaluate` is the whole of it on two object tables; `METRICS` are the matching rules. Tables come in as
+`engine.objects.ObjectTable`; reading files and printing belong elsewhere.
+"""
+
+from engine.evaluation.comparison import best, compare
+from engine.evaluation.counts import Counts, f_score
+from engine.evaluation.curves import average_precision, distance_curve, precision_recall_curve
+from engine.evaluation.metrics import METRICS, Metric, find_metric
+from engine.evaluation.report import as_json, as_text, threshold_words
+from engine.evaluation.scenes import Settings
+from engine.evaluation.scoring import ALL, Evaluation, evaluate
+
+__all__ = [
+    "ALL",
+    "METRICS",
+    "Counts",
+    "Evaluation",
+    "Metric",
+    "Settings",
+    "as_json",
+    "as_text",
+    "average_precision",
+    "best",
+    "compare",
+    "distance_curve",
+    "evaluate",
+    "f_score",
+    "find_metric",
+    "precision_recall_curve",
+    "threshold_words",
+]
