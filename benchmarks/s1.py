@@ -163,8 +163,9 @@ def main(wanted: list[str]) -> None:
                 flush=True,
             )
         if totals["ours"]:
+            ratio = totals["plain"] / totals["ours"]
             print(
-                f"all {'' if wanted else 'six '}workflows: prediction {totals['plain'] / totals['ours']:.1f} times as fast "
+                f"all {'' if wanted else 'six '}workflows: prediction {ratio:.1f} times as fast "
                 f"({totals['ours']:.1f} s against {totals['plain']:.1f} s); largest process {largest / 1e6:,.0f} MB"
             )
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from engine import evaluate_command, picket_commands
 from engine.errors import UserError
 
 app = typer.Typer(
@@ -22,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(evaluate_command.app)
+app.add_typer(picket_commands.app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 ProjectFolder = Annotated[Path, typer.Option("--project", "-p", help="Folder of the project.")]

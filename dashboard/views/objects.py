@@ -9,6 +9,7 @@ from dashboard import served
 from dashboard.pages import page
 from dashboard.widgets import current, table_editing
 from dashboard.widgets.export_dialog import export_dialog
+from dashboard.widgets.extract_dialog import extract_dialog, last_extraction
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.gallery import gallery
 from dashboard.widgets.numbers import plural
@@ -237,11 +238,14 @@ def main() -> None:
                 st.caption(f"It goes to {project.tables.folder / '.deleted'}, from where it can be taken back.")
             if st.button("Export", type="primary", disabled=not len(shown)):
                 export_dialog(project, name, shown)
+            if st.button("Extract subtomograms", disabled=not len(shown)):
+                extract_dialog(project, name, table, shown)
         mode = toolbar(project, name, table, version, shown)
         grid(project, name, version, shown, mode)
         hidden = f" of {len(table):,}" if len(shown) < len(table) else ""
         st.caption(f"{plural(len(shown), 'object')}{hidden} · saved · voxel coordinates, 0-based")
         table_editing.said()
+        last_extraction(project)
     with right:
         slices(project, name, version, shown)
     if len(shown):

@@ -10,16 +10,20 @@ from dashboard.widgets.job_card import follow
 from dashboard.widgets.launching import launch_button
 from dashboard.widgets.numbers import plural
 from dashboard.widgets.preview import preview_box
+from dashboard.widgets.suggestions import suggestions, take_asked
 from dashboard.widgets.task_form import set_values, task_form
 from dashboard.widgets.viewing import overlay_layers
 from engine.project import Project, Segmentation, Tomogram
 from engine.tasks import find_task
 
 EDGES = (96, 160, 256)
+ROOM = 165
+"""Pixels left below the viewer, so that the suggestions begin on the screen."""
 
 
 def form(project: Project, tomogram: Tomogram, found: list[Segmentation]) -> dict[str, object]:
     """The form column; returns the raw parameters."""
+    take_asked()
     task = find_task("pick")
     asked = st.session_state.pop("pick-from", None)
     if asked:
@@ -65,7 +69,16 @@ def main() -> None:
         last_run(project)
         raw = form(project, tomogram, found)
     with right:
-        preview_box(project, "pick", raw, tomogram, EDGES, overlay_layers(project, tomogram.name))
+        preview_box(
+            project,
+            "pick",
+            raw,
+            tomogram,
+            EDGES,
+            overlay_layers(project, tomogram.name),
+            more=lambda found: suggestions(project, tomogram.name, found.basis, raw),
+            room=ROOM,
+        )
 
 
 main()

@@ -1,29 +1,118 @@
-"""Unsupervised: segment without training (PickET S1), tuned on a box around the crosshair, launched on many."""
+"""Unsupervised: segment without training (PickET S1): all workflows on a box at the crosshair, one launched on many."""
 
+import numpy as np
 import streamlit as st
 
 from dashboard import served
 from dashboard.pages import page
+from dashboard.viewer.component import LabelLayer, PointLayer, PreviewBox
+from dashboard.viewer.layers import put_preview
 from dashboard.widgets import current
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.job_card import follow
 from dashboard.widgets.launching import launch_button
+from dashboard.widgets.live_box import BAR_HEIGHT, Live, live_box
 from dashboard.widgets.numbers import moment, plural
-from dashboard.widgets.preview import preview_box
+from dashboard.widgets.suggestions import ask, suggestions, take_asked
 from dashboard.widgets.task_form import task_form
-from dashboard.widgets.viewing import overlay_layers
+from dashboard.widgets.viewing import overlay_layers, viewer
+from dashboard.widgets.workflow_grid import workflow_grid
 from engine.project import Project, Tomogram
-from engine.tasks import find_task
+from engine.tasks import find_task, validated
+from engine.tasks.pick import PickBasis, PickParameters
+from engine.tasks.unsupervised import UnsupervisedParameters
+from engine.tasks.workflows import SideBySide, preview_workflows
 
 EDGES = (64, 96, 128)
+BELOW = 165
+"""Pixels left below the viewer, so that the suggestions begin on the screen."""
+
+NOT_HERE = ("segmentations", "class_name", "name")
+"""Fields of Pick that do not matter for the picks drawn here."""
 
 
-def form(project: Project, tomogram: Tomogram) -> dict[str, object]:
-    """The form column; returns the raw parameters."""
+def form(project: Project, tomogram: Tomogram) -> tuple[dict[str, object], dict[str, object]]:
+    """The form column; returns the raw parameters of S1 and of the picks that are drawn."""
+    take_asked()
     names = [t.name for t in project.tomograms() if t.info is not None]
-    raw = task_form(find_task("unsupervised"), {"tomograms": names}, {"tomograms": [tomogram.name]})
-    launch_button(project, find_task("unsupervised"), raw, f"Segment {plural(len(raw['tomograms']), 'tomogram')}")
-    return raw
+    task = find_task("unsupervised")
+    raw = task_form(task, {"tomograms": names}, {"tomograms": [tomogram.name]})
+    with st.expander("Picks drawn"):
+        picking = task_form(find_task("pick"), {}, {}, hidden=NOT_HERE, folded=False)
+    launch_button(project, task, raw, f"Segment {plural(len(raw['tomograms']), 'tomogram')}")
+    return raw, picking
+
+
+def workflows(project: Project, tomogram: Tomogram, raw: dict[str, object], picking: dict[str, object]) -> None:
+    """Viewer, grid of workflows and suggestions on the box at the crosshair."""
+    chosen = (str(raw["features"]), str(raw["clustering"]))
+
+    def parameters() -> tuple[UnsupervisedParameters, PickParameters]:
+        s1 = validated(find_task("unsupervised"), {**raw, "features": "gabor", "clustering": "gmm"})
+        s2 = validated(find_task("pick"), {**picking, "segmentations": ["preview"]})
+        assert isinstance(s1, UnsupervisedParameters)
+        assert isinstance(s2, PickParameters)
+        return s1, s2
+
+    def question() -> tuple[str, str]:
+        s1, s2 = parameters()
+        return (
+            s1.model_copy(update={"tomograms": [], "name": "", "replace": False}).model_dump_json(),
+            s2.model_dump_json(exclude={"radius"}),
+        )
+
+    def show(live: Live[SideBySide]) -> None:
+        overlays = overlay_layers(project, tomogram.name)
+        if live.box is None:
+            viewer(tomogram, overlays=overlays, below=BAR_HEIGHT)
+            return
+        picture, grid = st.columns([1.75, 1], gap="small")
+        preview = None
+        if live.answer is not None:
+            preview = next(p for p in live.answer.previews if p.workflow == chosen)
+        layers, points = list[LabelLayer](), list[PointLayer]()
+        radius = float(picking.get("radius") or 50.0)
+        if preview is not None and preview.labels is not None:
+            key = put_preview(current.session_id(), preview.labels.astype(np.int32), live.box.start, "unsupervised")
+            layers.append(LabelLayer(key=key, name="preview", is_preview=True))
+            points.append(PointLayer(name="preview picks", xyz=preview.picks, radius=radius))
+        with picture:
+            viewer(
+                tomogram,
+                overlays=[*layers, *(o.hidden() for o in overlays)],
+                points=points,
+                box=PreviewBox(live.box.start, live.box.stop),
+                follow=True,
+                below=BAR_HEIGHT + BELOW,
+            )
+        if live.answer is None or preview is None:
+            return
+        with grid:
+            z = round(current.crosshair(tomogram)[2])
+            clicked = workflow_grid(live.answer, z, radius / tomogram.voxel_size[2], chosen)
+            if clicked is not None and clicked != chosen:
+                ask({"unsupervised": {"features": clicked[0], "clustering": clicked[1]}})
+        for sentence in filter(None, (preview.problem, preview.warning)):
+            st.caption(f":orange[{' + '.join(chosen)}: {sentence}]")
+        basis = None
+        if preview.labels is not None:
+            basis = PickBasis(preview.labels, live.answer.density, preview.all_sizes)
+        suggestions(project, tomogram.name, basis, picking, raw)
+
+    def line(found: SideBySide) -> str:
+        done = sum(p.labels is not None for p in found.previews)
+        return f"{plural(done, 'workflow')}" + ("; box outside the slices to learn from" if found.outside else "")
+
+    live_box(
+        project,
+        tomogram,
+        "unsupervised",
+        EDGES,
+        question=question,
+        compute=lambda box: preview_workflows(*parameters(), project, tomogram.name, box),
+        show=show,
+        line_of=line,
+    )
 
 
 def last_run(project: Project) -> None:
@@ -61,9 +150,9 @@ def main() -> None:
     left, right = st.columns([1, 2.9], gap="medium")
     with left, st.container(key="task-form"):
         last_run(project)
-        raw = form(project, tomogram)
+        raw, picking = form(project, tomogram)
     with right:
-        preview_box(project, "unsupervised", raw, tomogram, EDGES, overlay_layers(project, tomogram.name))
+        workflows(project, tomogram, raw, picking)
 
 
 main()

@@ -12,7 +12,11 @@ from engine.tasks import Task
 
 
 def task_form(
-    task: Task, choices: Mapping[str, Sequence[str]], start: Mapping[str, Any], hidden: Sequence[str] = ()
+    task: Task,
+    choices: Mapping[str, Sequence[str]],
+    start: Mapping[str, Any],
+    hidden: Sequence[str] = (),
+    folded: bool = True,
 ) -> dict[str, Any]:
     """Draw the form of `task`; returns the raw values, unchecked.
 
@@ -26,6 +30,8 @@ def task_form(
         Values to begin with, where the model's defaults do not fit.
     hidden
         Fields that the page sets in another way.
+    folded
+        Whether advanced fields stand folded below the others; otherwise they stand among them.
     """
     values: dict[str, Any] = {}
     advanced = []
@@ -33,7 +39,7 @@ def task_form(
     for name, field in task.parameters.model_fields.items():
         if name in hidden:
             continue
-        if _extra(field).get("advanced"):
+        if folded and _extra(field).get("advanced"):
             advanced.append((name, field))
         elif _extra(field).get("beside") and plain:
             plain[-1].append((name, field))

@@ -5,9 +5,10 @@ turns the label map into objects lives in `engine.instances`.
 """
 
 from engine.features.clustering import METHODS
+from engine.features.lamella import LamellaSuggestion, suggest_lamella
 from engine.features.modes import MODES
 from engine.features.parameters import S1Parameters, slices_to_fit
-from engine.features.preparation import blur, normalise
+from engine.features.preparation import RADIUS, approximate_range, blur, normalise
 from engine.features.segmentation import (
     POOLED,
     Model,
@@ -26,10 +27,13 @@ __all__ = [
     "METHODS",
     "MODES",
     "POOLED",
+    "RADIUS",
+    "LamellaSuggestion",
     "Model",
     "Prepared",
     "S1Parameters",
     "S1Result",
+    "approximate_range",
     "blur",
     "fit_pooled",
     "label",
@@ -40,4 +44,5 @@ __all__ = [
     "segment",
     "segment_each",
     "slices_to_fit",
+    "suggest_lamella",
 ]

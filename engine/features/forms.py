@@ -41,8 +41,11 @@ class Form(Protocol):
     @property
     def cost(self) -> float: ...
 
-    def of_block(self, values: torch.Tensor) -> torch.Tensor:
-        """Scores of all neighbourhoods of a block: float32 `[z, y, x]` → `[z − N + 1, y − N + 1, x − N + 1]`."""
+    def described(self, values: torch.Tensor) -> torch.Tensor:
+        """What of a block, float32 `[z, y, x]`, the scores are formed from; stands until the next call."""
+
+    def scores(self, described: torch.Tensor) -> torch.Tensor:
+        """Scores of all neighbourhoods of a described block: `[z − N + 1, y − N + 1, x − N + 1]`."""
 
     def of_windows(self, windows: torch.Tensor) -> torch.Tensor:
         """Scores of neighbourhoods `[N³, n]`, float32 → `[n]`."""
@@ -119,10 +122,15 @@ class CorrelatedForm:
         """See `Form`."""
         return 1.2 * len(self.kernels) * self.size**3
 
-    def of_block(self, values: torch.Tensor) -> torch.Tensor:
+    def described(self, values: torch.Tensor) -> torch.Tensor:
+        """See `Form`: the block itself."""
+        return values
+
+    def scores(self, described: torch.Tensor) -> torch.Tensor:
         """See `Form`."""
-        planes = values.shape[0] - self.size + 1
-        found = conv2d(values[None], self._bank(planes), self.terms.offsets.to(values).repeat_interleave(planes))
+        planes = described.shape[0] - self.size + 1
+        offsets = self.terms.offsets.to(described).repeat_interleave(planes)
+        found = conv2d(described[None], self._bank(planes), offsets)
         return self.terms.added_up(found.view(len(self.kernels), planes, *found.shape[2:]))
 
     def of_windows(self, windows: torch.Tensor) -> torch.Tensor:
@@ -130,7 +138,7 @@ class CorrelatedForm:
         return self.terms.added_up(self.kernels.to(windows) @ windows + self.terms.offsets.to(windows)[:, None])
 
     def _bank(self, planes: int) -> torch.Tensor:
-        """Kernels for a convolution over y and x with planes as channels, `[kernels · planes, planes + N − 1, N, N]`."""
+        """Kernels to convolve over y and x with planes as channels, `[kernels · planes, planes + N − 1, N, N]`."""
         if planes not in self._weights:
             n, k = self.size, len(self.kernels)
             bank = torch.zeros((k, planes, planes + n - 1, n, n), dtype=FAST, device=self.kernels.device)
@@ -155,16 +163,19 @@ class SpectralForm:
         """See `Form`."""
         return 10.0 * self.features.size**3 + len(self.terms.directions) * self.features.width
 
-    def of_block(self, values: torch.Tensor) -> torch.Tensor:
+    def described(self, values: torch.Tensor) -> torch.Tensor:
+        """See `Form`: the columns of its neighbourhoods, `[width, z − N + 1, y − N + 1, x − N + 1]`."""
+        return self.features.of_block(values, self._space)
+
+    def scores(self, described: torch.Tensor) -> torch.Tensor:
         """See `Form`."""
-        columns = self.features.of_block(values, self._space)
-        return self._scores(columns.reshape(self.features.width, -1)).reshape(columns.shape[1:])
+        return self._of_columns(described.reshape(self.features.width, -1)).reshape(described.shape[1:])
 
     def of_windows(self, windows: torch.Tensor) -> torch.Tensor:
         """See `Form`."""
-        return self._scores(self.features.columns(windows))
+        return self._of_columns(self.features.columns(windows))
 
-    def _scores(self, columns: torch.Tensor) -> torch.Tensor:
+    def _of_columns(self, columns: torch.Tensor) -> torch.Tensor:
         directions, offsets = self.terms.directions.to(columns), self.terms.offsets.to(columns)
         target = self._space.array("projections", (len(directions), columns.shape[1]), columns)
         return self.terms.added_up(torch.addmm(offsets[:, None], directions, columns, out=target))

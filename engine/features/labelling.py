@@ -5,6 +5,7 @@ neighbourhoods. Where its answer lies nearer to zero than that, the neighbourhoo
 applied to it as it stands, so that the labels are those of the plain definition.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 
 from engine.features.decisions import Decision
 from engine.features.forms import FAST, Form, forms
-from engine.features.modes import Features
+from engine.features.modes import Features, SpectralFeatures
 from engine.features.neighbourhoods import Neighbourhoods
 
 SAMPLE = (4_000, 20_000)
@@ -27,63 +28,104 @@ AGAIN = 60_000.0
 
 
 @dataclass(frozen=True)
-class Labeller:
-    """Applies a decision to the neighbourhoods of one volume.
+class Rule:
+    """A decision with the cheap form of it that suits one volume.
 
     Parameters
     ----------
-    boxes, features, decision
-        The neighbourhoods, what they are described by, and the rule.
+    decision
+        The rule itself.
     form
         Its cheap form.
     margin
         Scores nearer to zero than this are formed anew.
     """
 
-    boxes: Neighbourhoods
-    features: Features
     decision: Decision
     form: Form
     margin: float
 
-    def labels(self, start: int, stop: int) -> torch.Tensor:
-        """Cluster of each neighbourhood of planes [start, stop): bool `[stop - start, y, x]`, True = the second."""
-        boxes, reach = self.boxes, self.boxes.size - 1
-        result = torch.empty((stop - start, *boxes.shape[1:]), dtype=torch.bool, device=boxes.volume.device)
-        rows = max(1, self.form.voxels // (self.form.planes * boxes.shape[2]))
-        flat, before = result.view(-1), start * boxes.shape[1] * boxes.shape[2]
-        for plane in range(start, stop, self.form.planes):
-            end = min(plane + self.form.planes, stop)
-            for row in range(0, boxes.shape[1], rows):
-                last = min(row + rows, boxes.shape[1])
-                block = boxes.volume[plane : end + reach, row : last + reach] - boxes.centre
-                scores = self.form.of_block(block)
-                torch.gt(scores, 0, out=result[plane - start : end - start, row:last])
-                z, y, x = torch.nonzero(scores.abs_() <= self.margin, as_tuple=True)
-                for part in (((z + plane) * boxes.shape[1] + y + row) * boxes.shape[2] + x).split(4096):
-                    if len(part):
-                        flat[part - before] = self.decision.scores(self.features.columns(boxes.take(part).T)) > 0
-        return result
 
-
-def labeller(boxes: Neighbourhoods, features: Features, decision: Decision, seed: int = 0) -> Labeller:
-    """The cheapest way to apply a decision to one volume that gives its labels.
+@dataclass(frozen=True)
+class Labelling:
+    """Applies rules that share what their forms are computed from to the neighbourhoods of one volume.
 
     Parameters
     ----------
-    boxes, features, decision
-        See `Labeller`.
-    seed
-        Of the sample on which errors are measured.
+    boxes, features
+        The neighbourhoods, and what they are described by.
+    rules
+        One or several.
     """
+
+    boxes: Neighbourhoods
+    features: Features
+    rules: tuple[Rule, ...]
+
+    @property
+    def planes(self) -> int:
+        """Planes that are worked on together."""
+        return self.rules[0].form.planes
+
+    def labels(self, start: int, stop: int) -> list[torch.Tensor]:
+        """Cluster of each neighbourhood of planes [start, stop) by each rule: bool `[z, y, x]`, True = the second."""
+        boxes, reach, form = self.boxes, self.boxes.size - 1, self.rules[0].form
+        shape = (stop - start, *boxes.shape[1:])
+        results = [torch.empty(shape, dtype=torch.bool, device=boxes.volume.device) for _ in self.rules]
+        rows = max(1, form.voxels // (form.planes * boxes.shape[2]))
+        for plane in range(start, stop, form.planes):
+            end = min(plane + form.planes, stop)
+            for row in range(0, boxes.shape[1], rows):
+                last = min(row + rows, boxes.shape[1])
+                described = form.described(boxes.volume[plane : end + reach, row : last + reach] - boxes.centre)
+                for rule, result in zip(self.rules, results, strict=True):
+                    scores = rule.form.scores(described)
+                    torch.gt(scores, 0, out=result[plane - start : end - start, row:last])
+                    self._again(rule, scores, result, (start, plane, row))
+        return results
+
+    def _again(self, rule: Rule, scores: torch.Tensor, result: torch.Tensor, place: tuple[int, int, int]) -> None:
+        """Form those scores anew that are too close to call."""
+        start, plane, row = place
+        z, y, x = torch.nonzero(scores.abs_() <= rule.margin, as_tuple=True)
+        _, height, width = self.boxes.shape
+        flat, before = result.view(-1), start * height * width
+        for part in (((z + plane) * height + y + row) * width + x).split(4096):
+            if len(part):
+                columns = self.features.columns(self.boxes.take(part).T)
+                flat[part - before] = rule.decision.scores(columns) > 0
+
+
+def labellings(boxes: Neighbourhoods, features: Features, decisions: Sequence[Decision]) -> list[Labelling]:
+    """The cheapest ways to apply decisions to one volume that give their labels.
+
+    Parameters
+    ----------
+    boxes, features
+        See `Labelling`.
+    decisions
+        They come back in this order, shared out among one or several labellings.
+    """
+    rules = rules_for(boxes, features, decisions)
+    if isinstance(features, SpectralFeatures):
+        return [Labelling(boxes, features, tuple(rules))]
+    return [Labelling(boxes, features, (rule,)) for rule in rules]
+
+
+def rules_for(boxes: Neighbourhoods, features: Features, decisions: Sequence[Decision], seed: int = 0) -> list[Rule]:
+    """The cheapest form of each decision that gives its labels; `seed` is of the sample that errors are measured on."""
     random = np.random.default_rng(seed)
     fewest, most = SAMPLE
     count = min(max(boxes.count // 100, fewest), most, boxes.count)
     chosen = torch.from_numpy(np.sort(random.integers(0, boxes.count, count)))
     windows = boxes.take(chosen.to(boxes.volume.device)).T.contiguous()
-    columns = features.columns(windows)
-    exact, fast = decision.scores(columns), windows.to(FAST)
-    best: tuple[float, Labeller] | None = None
+    columns, fast = features.columns(windows), windows.to(FAST)
+    return [_cheapest(decision, features, columns, fast) for decision in decisions]
+
+
+def _cheapest(decision: Decision, features: Features, columns: torch.Tensor, fast: torch.Tensor) -> Rule:
+    exact = decision.scores(columns)
+    best: tuple[float, Rule] | None = None
     for form in forms(decision, features, columns):
         if best is not None and form.cost > best[0]:
             break
@@ -92,6 +134,6 @@ def labeller(boxes: Neighbourhoods, features: Features, decision: Decision, seed
         again = float((exact.abs() <= margin).double().mean())
         cost = form.cost + again * AGAIN
         if best is None or cost < best[0]:
-            best = cost, Labeller(boxes, features, decision, form, margin)
+            best = cost, Rule(decision, form, margin)
     assert best is not None
     return best[1]

@@ -23,6 +23,9 @@ from engine.features.rows import Rows
 MAX_ITERATIONS = 100
 TOLERANCE = 1e-3
 REGULARISATION = 1e-6
+NEGLIGIBLE = 1e-13
+"""A probability that is left out of sums over neighbourhoods, where most are so small."""
+
 FEWEST = 2.0
 """Neighbourhoods that a cluster must weigh; below, it has no covariance."""
 
@@ -155,6 +158,9 @@ def _moments(
         else:
             scores = decision.scores(columns)
             weights, excess = torch.sigmoid(scores), softplus(scores).sum()
+        counted = weights > NEGLIGIBLE
+        if 2 * int(torch.count_nonzero(counted)) < len(weights):  # most neighbourhoods belong wholly to the first
+            moved, weights = moved[:, counted], weights[counted]
         weighted = moved * weights
         return weights.sum(), weighted.sum(1), weighted @ moved.T, excess
 

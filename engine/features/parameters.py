@@ -32,7 +32,7 @@ class S1Parameters:
     sinusoids, output_features
         Mode gabor: n, the bank has n³ filters; and how many of them are kept, those that vary most.
     at_once
-        At most so many neighbourhoods are written out together by one thread; None = what suits the machine.
+        At most so many neighbourhoods are written out together; None = what suits the machine.
 
     Raises
     ------

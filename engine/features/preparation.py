@@ -126,3 +126,21 @@ def _blur_axis(
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(blur_slab, cuts))
+
+
+def approximate_range(volume: np.ndarray, factor: int) -> tuple[float, float]:
+    """Smallest and largest value that `blur` gives, from a volume that was binned before.
+
+    Block means blur too, with a variance of (factor² − 1) / 12; the rest is made up for. Good to a few per cent of
+    the range, at a small part of the cost.
+
+    Parameters
+    ----------
+    volume
+        Block means `[z, y, x]` over `factor`³ voxels.
+    factor
+        1 … 5.
+    """
+    left = max(SIGMA**2 - (factor**2 - 1) / 12, 0.0)
+    blurred = ndimage.gaussian_filter(volume.astype(np.float32), left**0.5 / factor)
+    return float(blurred.min()), float(blurred.max())

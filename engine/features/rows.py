@@ -82,7 +82,7 @@ class VolumeRows:
     included
         bool `[z, y, x]`; None = all.
     at_once
-        At most so many are written out together; None = as many as suits the machine's cache.
+        At most so many are written out together by all threads; None = as many as suits the machine's cache.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class VolumeRows:
         self.included = included
         self.count = boxes.count if included is None else int(included.sum())
         self.device = boxes.volume.device
-        most = min(CHUNK, at_once or CHUNK)
+        most = min(CHUNK, (at_once or CHUNK * boxes.threads) // boxes.threads)
         self._rows = max(1, most // boxes.shape[2])
 
     def each(self, work: Callable[[int, torch.Tensor], Result]) -> Iterator[Result]:

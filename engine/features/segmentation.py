@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,15 +17,16 @@ from engine.errors import UserError
 from engine.features.clustering import METHODS, fit_kmeans
 from engine.features.decisions import Decision
 from engine.features.filters import keep_strongest
-from engine.features.labelling import labeller
+from engine.features.labelling import Labelling, labellings
 from engine.features.modes import MODES, Features
 from engine.features.neighbourhoods import Neighbourhoods
 from engine.features.parameters import S1Parameters, slices_of
-from engine.features.preparation import blur, scale_in_place
+from engine.features.preparation import blur, check_shape, scale_in_place
 from engine.features.progress import Progress, part_of, silent
 from engine.features.rows import Material
 
 BACKGROUND, PARTICLE, BORDER = 0, 1, -1
+Region = tuple[slice, slice, slice]
 POOLED = 150_000
 """Neighbourhoods that a model of several tomograms is fitted on together, if not told otherwise."""
 
@@ -175,6 +177,7 @@ def segment_each(
     device: str = "cpu",
     filters: np.ndarray | None = None,
     value_range: tuple[float, float] | None = None,
+    inside: Region | None = None,
 ) -> Iterator[tuple[S1Parameters, S1Result | UserError]]:
     """Several workflows on one volume; what they share is done once.
 
@@ -187,6 +190,9 @@ def segment_each(
         those of the first. Results come mode by mode, in the order in which modes first occur.
     value_range
         Smallest and largest blurred density to scale by, where `volume` is a part of something; None = its own.
+    inside
+        The part of `volume` (z, y, x) that is used once all of it is blurred; slice limits and results are of this
+        part. None = all.
 
     Raises
     ------
@@ -195,17 +201,16 @@ def segment_each(
     """
     report = progress or silent
     with running_on(threads, device) as n_threads:
-        prepared = prepare(volume, workflows[0], part_of(report, 0, 0.1), n_threads, device, value_range)
+        prepared = prepare(volume, workflows[0], part_of(report, 0, 0.1), n_threads, device, value_range, inside)
         modes = list(dict.fromkeys(w.mode for w in workflows))
         for number, mode in enumerate(modes):
             of_mode = [w for w in workflows if w.mode == mode]
             share = part_of(report, 0.1 + 0.9 * number / len(modes), 0.1 + 0.9 * (number + 1) / len(modes))
-            for place, (parameters, model) in enumerate(fit_each(prepared, of_mode, part_of(share, 0, 0.7), filters)):
-                if isinstance(model, UserError):
-                    yield parameters, model
-                    continue
-                begin = 0.7 + 0.3 * place / len(of_mode)
-                yield parameters, label(prepared, model, part_of(share, begin, begin + 0.3 / len(of_mode)))
+            fitted = dict(fit_each(prepared, of_mode, part_of(share, 0, 0.7), filters))
+            models = [model for model in fitted.values() if isinstance(model, Model)]
+            labelled = iter(label_each(prepared, models, part_of(share, 0.7, 1.0)))
+            for parameters, model in fitted.items():
+                yield parameters, model if isinstance(model, UserError) else next(labelled)
 
 
 def prepare(
@@ -215,12 +220,15 @@ def prepare(
     threads: int = 1,
     device: str = "cpu",
     value_range: tuple[float, float] | None = None,
+    inside: Region | None = None,
 ) -> Prepared:
     """Blur and scale a tomogram; see `segment_each`."""
-    lower, upper = slices_of(volume, parameters)
+    check_shape(volume)
+    lower, upper = slices_of(volume if inside is None else volume[inside], parameters)
     began = time.perf_counter()
     progress(0.0, "Blurring")
-    densities = scale_in_place(blur(volume, threads), value_range)
+    densities = blur(volume, threads)
+    densities = scale_in_place(densities if inside is None else np.ascontiguousarray(densities[inside]), value_range)
     return Prepared(torch.from_numpy(densities).to(device), lower, upper, threads, time.perf_counter() - began)
 
 
@@ -333,42 +341,68 @@ def label(prepared: Prepared, model: Model, progress: Progress = silent) -> S1Re
     UserError
         All voxels fell into one cluster.
     """
-    began = time.perf_counter()
-    boxes = prepared.neighbourhoods(model.parameters.neighbourhood_size, model.centre)
+    (result,) = label_each(prepared, [model], progress)
+    if isinstance(result, UserError):
+        raise result
+    return result
+
+
+def label_each(
+    prepared: Prepared, models: Sequence[Model], progress: Progress = silent
+) -> Iterator[S1Result | UserError]:
+    """Apply models of one mode to a tomogram; what concerns one of them is given in place of its result."""
+    if not models:
+        return
+    first, place = models[0], 0
+    boxes = prepared.neighbourhoods(first.parameters.neighbourhood_size, first.centre)
     half = boxes.size // 2
-    labels = np.full(boxes.volume.shape, BORDER, np.int8)
-    inside = labels[half:-half, half:-half, half:-half]
-    rule = labeller(boxes, model.features, model.decision)
+    began = time.perf_counter()
+    for labelling in labellings(boxes, first.features, [model.decision for model in models]):
+        together = models[place : place + len(labelling.rules)]
+        part = part_of(progress, place / len(models), (place + len(together)) / len(models))
+        place += len(together)
+        maps = [np.full(boxes.volume.shape, BORDER, np.int8) for _ in together]
+        # Bound here, once for each round of the loop, because the slabs are worked on by other threads.
+        label_slab = partial(_label_slab, labelling, [m[half:-half, half:-half, half:-half] for m in maps])
+        ones = np.zeros(len(together), np.int64)
+        for done, of_slab in boxes.each_slab(label_slab, at_least=labelling.planes):
+            ones += of_slab
+            part(done / boxes.shape[0], "Labelling voxels")
+        seconds = (time.perf_counter() - began) / len(together)
+        for model, labels, count in zip(together, maps, ones.tolist(), strict=True):
+            yield _result(prepared, model, labels, (boxes.count - count, count), seconds)
+        began = time.perf_counter()
+    progress(1.0, "Labelled")
 
-    def label_slab(start: int, stop: int) -> tuple[int, int]:
-        second = rule.labels(start, stop)
+
+def _label_slab(labelling: Labelling, insides: list[np.ndarray], start: int, stop: int) -> tuple[int, list[int]]:
+    seconds = labelling.labels(start, stop)
+    for inside, second in zip(insides, seconds, strict=True):
         inside[start:stop] = second.to(torch.int8).cpu().numpy()
-        return stop, int(torch.count_nonzero(second))
+    return stop, [int(torch.count_nonzero(second)) for second in seconds]
 
-    ones = 0
-    for done, of_slab in boxes.each_slab(label_slab, at_least=rule.form.planes):
-        ones += of_slab
-        progress(done / boxes.shape[0], "Labelling voxels")
-    if ones in (0, boxes.count):
-        raise UserError(
+
+def _result(
+    prepared: Prepared, model: Model, labels: np.ndarray, counts: tuple[int, int], seconds: float
+) -> S1Result | UserError:
+    if 0 in counts:
+        return UserError(
             "All voxels fell into one of the two clusters, the other is empty: learn from other slices, or try "
             "another workflow."
         )
-    counts, means = (boxes.count - ones, ones), model.decision.means.cpu().numpy()
+    means = model.decision.means.cpu().numpy()
     swapped = relabel(labels) if model.background is None else model.background == 1
     if swapped and model.background is not None:
         exchange(labels)
     if swapped:
         counts, means = counts[::-1], means[::-1]
-    progress(1.0, "Labelled")
-    clustering = model.seconds + time.perf_counter() - began
     return S1Result(
         labels=labels,
         counts=counts,
         n_neighbourhoods=model.n_neighbourhoods,
         n_features=model.features.n_features,
         centroids=model.features.described(means, model.centre).copy(),
-        seconds={"features": prepared.seconds, "clustering": clustering},
+        seconds={"features": prepared.seconds, "clustering": model.seconds + seconds},
         iterations=model.decision.iterations,
         filters=model.filters,
         warning=model.decision.warning,

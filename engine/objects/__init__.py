@@ -13,6 +13,7 @@ from engine.objects.edits import (
     set_cell,
 )
 from engine.objects.orientations import known_angles, relion_from_rotation, rotation_from_relion
+from engine.objects.subtomograms import Subtomogram, box_starts, boxes_inside, cut_boxes, nearest_voxels
 from engine.objects.table import (
     COLUMNS,
     ObjectTable,
@@ -26,17 +27,22 @@ from engine.objects.table import (
 __all__ = [
     "COLUMNS",
     "ObjectTable",
+    "Subtomogram",
     "TomogramGeometry",
     "add",
     "apply_changes",
+    "box_starts",
+    "boxes_inside",
     "central_slices",
     "check",
     "concatenate",
+    "cut_boxes",
     "delete",
     "empty_table",
     "filter_by",
     "keep",
     "known_angles",
+    "nearest_voxels",
     "relion_from_rotation",
     "remove_close",
     "remove_near_border",

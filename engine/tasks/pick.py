@@ -1,12 +1,13 @@
 """Pick particles from segmentations: PickET's second step (S2), label maps → one object table."""
 
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import field_validator, model_validator
 
 from engine.errors import UserError
-from engine.instances import S2Parameters, find_instances, slices_to_pick
+from engine.instances import Instances, S2Parameters, find_instances, select_instances, slices_to_pick
 from engine.objects import ObjectTable, concatenate, table_from_centroids
 from engine.project import Project, Segmentation
 from engine.project.settings import check_name
@@ -17,8 +18,13 @@ from engine.volumes import open_volume
 
 NAME = "pick"
 
-MODES = {"components": "connected_component_labeling", "watershed": "watershed_segmentation"}
-"""Our word → PickET's word."""
+MODES = {
+    "components": "connected_component_labeling",
+    "watershed": "watershed_segmentation",
+    "mean shift": "mean_shift_clustering",
+    "h-maxima": "h_maxima_segmentation",
+}
+"""Our word → PickET's word; the last one is not PickET's."""
 
 
 class PickParameters(Parameters):
@@ -44,10 +50,12 @@ class PickParameters(Parameters):
         ge=0,
         help="Last slice in which voxels count (itself included); empty = the last.",
     )
-    mode: Literal["components", "watershed"] = parameter(
+    mode: Literal["components", "watershed", "mean shift", "h-maxima"] = parameter(
         "components",
         title="Divide into particles by",
-        help="components = voxels that touch are one particle; watershed = they are divided at their necks.",
+        help="components = voxels that touch are one particle; watershed = they are divided at their necks, with "
+        "centres a least distance apart; h-maxima = at their necks where those are thin enough, whatever the size of "
+        "the particles; mean shift = a ball is moved to the densest places.",
     )
     min_distance: int = parameter(
         5,
@@ -57,6 +65,25 @@ class PickParameters(Parameters):
         le=200,
         only_if=("mode", "watershed"),
         help="Watershed only: two centres are at least this far apart along some axis.",
+    )
+    h: float = parameter(
+        1.0,
+        title="Depth of a neck",
+        unit="voxel",
+        gt=0,
+        le=50,
+        only_if=("mode", "h-maxima"),
+        help="h-maxima only: two parts are divided where their neck is so much thinner than both, measured from the "
+        "surface.",
+    )
+    bandwidth: float = parameter(
+        10.0,
+        title="Radius of the ball",
+        unit="voxel",
+        gt=0,
+        le=200,
+        only_if=("mode", "mean shift"),
+        help="Mean shift only: about the radius of a particle.",
     )
     min_size: int | None = parameter(
         None,
@@ -72,6 +99,24 @@ class PickParameters(Parameters):
         unit="voxel",
         ge=1,
         help="Leave out particles of more voxels; empty = keep all.",
+    )
+    exclude_border: int = parameter(
+        0,
+        title="Leave out near the faces",
+        unit="voxel",
+        ge=0,
+        le=1000,
+        advanced=True,
+        help="Particles whose centre lies closer than this to a face of the tomogram are left out; 0 = none.",
+    )
+    min_separation: float | None = parameter(
+        None,
+        title="Merge closer than",
+        unit="voxel",
+        gt=0,
+        le=1000,
+        advanced=True,
+        help="Of particles whose centres are closer than this only the largest is kept; empty = all.",
     )
     class_name: str = parameter(
         "particle", title="Class", min_length=1, max_length=60, help="What the picked objects are called."
@@ -120,6 +165,10 @@ class PickParameters(Parameters):
             min_distance=self.min_distance,
             min_size=self.min_size,
             max_size=self.max_size,
+            bandwidth=self.bandwidth,
+            h=self.h,
+            exclude_border=self.exclude_border,
+            min_separation=self.min_separation,
         )
 
 
@@ -177,19 +226,77 @@ def preview(parameters: PickParameters, project: Project, tomogram: str, box: Bo
         check_shape(found, volume.shape, project.geometry(tomogram).shape)
         slices_to_pick(volume.shape[0], parameters.lower_z, parameters.upper_z)
         labels = np.asarray(volume[box.slices])
+    with project.open_tomogram(tomogram) as volume:
+        density = np.asarray(volume[box.slices])
+    picked = find_in_box(labels, parameters, box)
+    if picked is None:
+        return Preview(box, np.zeros(box.shape, np.int8), "The box lies outside the chosen slices.")
+    text = f"{len(picked.instances):,} objects in the box"
+    if len(picked.instances):
+        least, most, middle = (int(f(picked.instances.sizes)) for f in (np.min, np.max, np.median))
+        text += f", {least:,} to {most:,} voxels (median {middle:,})"
+    basis = PickBasis(labels, density, picked.all_sizes)
+    return Preview(box, picked.instance_map, text, picked.centres, picked.instances.sizes, basis)
+
+
+@dataclass(frozen=True)
+class PickBasis:
+    """What suggestions about picks in a box are made from.
+
+    Attributes
+    ----------
+    labels, density
+        Label map and tomogram in the box `[z, y, x]`.
+    all_sizes
+        Voxels of each piece, before limits left any out.
+    """
+
+    labels: np.ndarray
+    density: np.ndarray
+    all_sizes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The particles in a box.
+
+    Attributes
+    ----------
+    instance_map
+        int32 `[z, y, x]` of the box.
+    instances
+        Their measures, in voxels of the box.
+    centres
+        Voxels of the tomogram, `[n, 3]` as x, y, z.
+    all_sizes
+        Voxels of each piece, before limits left any out.
+    """
+
+    instance_map: np.ndarray
+    instances: Instances
+    centres: np.ndarray
+    all_sizes: np.ndarray
+
+
+def find_in_box(labels: np.ndarray, parameters: PickParameters, box: Box) -> Picked | None:
+    """The particles in the labels `[z, y, x]` of a box of a tomogram; None where it lies outside the slices to pick in.
+
+    Raises
+    ------
+    UserError
+        No voxel of the particle cluster; a distance that the box is too small for.
+    """
     first, last = box.start[0], box.stop[0] - 1
     lower = None if parameters.lower_z is None else max(parameters.lower_z - first, 0)
     upper = None if parameters.upper_z is None else min(parameters.upper_z, last) - first
     if (lower is not None and lower > last - first) or (upper is not None and upper < 0):
-        return Preview(box, np.zeros(box.shape, np.int8), "The box lies outside the chosen slices.")
-    science = parameters.model_copy(update={"lower_z": lower, "upper_z": upper}).science()
-    instance_map, instances = find_instances(labels, science)
+        return None
+    limited = parameters.model_copy(update={"lower_z": lower, "upper_z": upper}).science()
+    unlimited = replace(limited, min_size=None, max_size=None, exclude_border=0, min_separation=None)
+    everything = find_instances(labels, unlimited)
+    instance_map, instances = select_instances(*everything, limited)
     centres = instances.centroids[:, ::-1] + np.array(box.start[::-1], dtype=float)
-    text = f"{len(instances.sizes):,} objects in the box"
-    if len(instances.sizes):
-        least, most, middle = (int(f(instances.sizes)) for f in (np.min, np.max, np.median))
-        text += f", {least:,} to {most:,} voxels (median {middle:,})"
-    return Preview(box, instance_map, text, centres, instances.sizes)
+    return Picked(instance_map, instances, centres, everything[1].sizes)
 
 
 def check_shape(found: Segmentation, shape: tuple[int, ...], wanted: tuple[int, int, int]) -> None:

@@ -35,12 +35,7 @@ def run_file(path: Path, job: Job) -> None:
     UserError
         The file is wrong, or some segmentations failed (named; the others are done).
     """
-    file = read_picket_file(path, S2File, job)
-    for mode in file.particle_extraction_params:
-        if mode.mode not in MODES:
-            raise UserError(f"{path}: there is no mode {mode.mode!r} here (known: {', '.join(MODES)}).")
-        if mode.mode == "watershed_segmentation" and mode.min_distance is None:
-            raise UserError(f"{path}: watershed_segmentation needs min_distance (voxels): add it, for example 5.")
+    file = read_picket_file(path, S2File, job, known={"modes": tuple(MODES)})
     folder = Path(file.output_dir).expanduser() / file.dataset_name
     for place in ("instance_segmentations", "predicted_particles"):
         with explain_os_errors(folder / place, "create"):
@@ -60,17 +55,29 @@ def run_file(path: Path, job: Job) -> None:
         raise UserError(failure_sentence(failed, total))
 
 
-def _one(given: SegmentationInput, mode: ParticleMode, folder: Path, written: set[str], job: Job) -> None:
-    began = time.perf_counter()
-    source = Path(given.segmentation)
-    attributes = _attributes(source)
-    parameters = S2Parameters(
+def science(given: SegmentationInput, mode: ParticleMode) -> S2Parameters:
+    """The same for `engine.instances`: one segmentation, one mode.
+
+    Raises
+    ------
+    UserError
+        Values that only fit together wrongly.
+    """
+    distances: dict[str, Any] = dict(mode.used)
+    return S2Parameters(
         mode=mode.mode,
         particle_cluster=given.particle_cluster_id,
         lower_z=given.lower,
         upper_z=given.upper,
-        **({"min_distance": mode.min_distance} if mode.min_distance is not None else {}),
+        **distances,
     )
+
+
+def _one(given: SegmentationInput, mode: ParticleMode, folder: Path, written: set[str], job: Job) -> None:
+    began = time.perf_counter()
+    source = Path(given.segmentation)
+    attributes = _attributes(source, job)
+    parameters = science(given, mode)
     with open_volume(source, DATASET) as volume:
         labels = volume.read()
         voxel_size = volume.voxel_size or (1.0, 1.0, 1.0)
@@ -87,7 +94,8 @@ def _one(given: SegmentationInput, mode: ParticleMode, folder: Path, written: se
         "z_ub_for_particle_extraction": given.upper,
         "particle_cluster_id": given.particle_cluster_id,
         "pex_mode": mode.mode,
-        "pex_min_distance": mode.min_distance if mode.mode == "watershed_segmentation" else None,
+        "pex_min_distance": mode.used.get("min_distance"),
+        "pex_bandwidth": mode.used.get("bandwidth"),
         "time_taken_for_s2": time.perf_counter() - began,
         "timestamp_s2": datetime.now().isoformat(),
     }
@@ -118,23 +126,38 @@ def _free_name(name: str, given: SegmentationInput, mode: ParticleMode, written:
     if name not in written:
         return name
     name += f"_cluster{given.particle_cluster_id}"
-    if mode.min_distance is not None:
-        name += f"_distance{mode.min_distance}"
+    name += "".join(f"_{key.split('_')[-1]}{value:g}" for key, value in mode.used.items())
     candidate, number = name, 2
     while candidate in written:
         candidate, number = f"{name}_{number}", number + 1
     return candidate
 
 
-def _attributes(path: Path) -> dict[str, Any]:
+def _attributes(path: Path, job: Job) -> dict[str, Any]:
     """What S1 wrote about a segmentation, as plain Python values; "None" is None."""
-    with open_volume(path, DATASET):  # says what is wrong with the file, if anything is
-        pass
+    with open_volume(path, DATASET) as volume:  # says what is wrong with the file, if anything is
+        voxel_size = volume.voxel_size
     with h5py.File(path, "r", locking=False) as handle:
         raw = dict(handle["segmentations"].attrs)
     raw.pop("voxel_size", None)
-    missing = [key for key in NEEDED if key not in raw]
+    plain = {key: _plain(value) for key, value in raw.items()}
+    missing = [key for key in NEEDED if not isinstance(plain.get(key), str) or "/" in plain[key]]
     if missing:
-        raise UserError(f"{path} lacks PickET's attribute {missing[0]!r}: write it anew with picket-s1.")
-    plain = {k: v.tolist() if isinstance(v, (np.ndarray, np.generic)) else v for k, v in raw.items()}
-    return {k: None if v == "None" else v for k, v in plain.items()}
+        more = "".join(f" and {key!r}" for key in missing[1:])
+        raise UserError(
+            f"{path} lacks PickET's attribute {missing[0]!r}{more} of the group 'segmentations', after which results "
+            "are named: add what is missing with h5py, or write the file anew with picket-s1."
+        )
+    if voxel_size is None:
+        job.log(f"{path} has no attribute 'voxel_size' that can be used: the results will say 1 Å.")
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, h5py.Empty):
+        return None
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="replace")
+    return None if isinstance(value, str) and value == "None" else value

@@ -28,7 +28,7 @@ class Job(Protocol):
         """Say how one item of many (a tomogram) stands: waiting, running, done, skipped or failed."""
 
     def output(self, kind: str, name: str, path: Path, **facts: Any) -> None:
-        """Name a finished result; `kind` is segmentation, table or tomogram."""
+        """Name a finished result; `kind` is segmentation, table, tomogram or boxes."""
 
 
 class Parameters(BaseModel):
@@ -123,6 +123,8 @@ class Preview:
         Voxels of each object.
     text
         One line about it: counts, what was left out.
+    basis
+        What the page may make suggestions from; the task says what it is.
     """
 
     box: Box
@@ -130,6 +132,7 @@ class Preview:
     text: str
     picks: NDArray[np.float64] | None = None
     sizes: NDArray[np.int64] | None = None
+    basis: Any = None
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,9 @@ def test_from_a_folder_to_an_exported_star_file(
     page.mouse.wheel(0, 100)
     expect(shown).not_to_have_value("16")
 
-    # Unsupervised: a preview comes by itself, then the run.
+    # Unsupervised: all workflows come by themselves, then the run.
     open_page(page, "Unsupervised")
-    expect(page.get_by_text("voxels in the particle cluster (")).to_be_visible()
+    expect(page.get_by_text("6 workflows")).to_be_visible()
     page.get_by_role("button", name="Segment 1 tomogram").click()
     page.get_by_role("button", name="Pick particles").click(timeout=90_000)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.objects.edits import filter_by
-from engine.objects.formats import csv_table, picket, relion5
+from engine.objects.formats import csv_table, cz_ndjson, picket, relion5
 from engine.objects.table import ANGLES, ObjectTable, TomogramGeometry
 
 
@@ -83,6 +83,18 @@ FORMATS: dict[str, Format] = {
         conventions=picket.CONVENTIONS,
         write=picket.write,
         read=picket.read,
+    ),
+    "cz_ndjson": Format(
+        name="cz_ndjson",
+        title="CZ data portal ndjson",
+        suffix=".ndjson",
+        angles=True,
+        classes=True,
+        scores=False,
+        several_tomograms=False,
+        conventions=cz_ndjson.CONVENTIONS,
+        write=cz_ndjson.write,
+        read=cz_ndjson.read,
     ),
 }
 

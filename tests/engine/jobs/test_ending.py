@@ -110,7 +110,7 @@ def test_a_stubborn_worker_ends_though_nobody_insists(project: Project, led_by: 
     )
     leader, child = led_by(asked(project), script)
     leader.terminate()
-    assert gone(leader, 5) and gone(child, 1)
+    assert gone(leader, 5) and gone(child, 5)
 
 
 def test_a_job_of_another_user_is_not_cancelled(

@@ -1,0 +1,182 @@
+"""The workflows of S1 side by side on a small box, with the picks that S2 makes of each.
+
+The same computation as the full run; what is learnt is learnt from a sample of the box, and the densities are scaled by
+the range of the whole tomogram.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.errors import UserError
+from engine.project import Project
+from engine.tasks.pick import PickParameters, find_in_box
+from engine.tasks.task import Box
+from engine.tasks.unsupervised import UnsupervisedParameters
+from engine.tasks.whole_tomogram import lamella, value_range
+
+SAMPLE = 12_000
+"""Neighbourhoods that a preview learns from."""
+
+WORKFLOWS = tuple((features, method) for features in ("intensities", "gabor", "ffts") for method in ("kmeans", "gmm"))
+
+Workflow = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class WorkflowPreview:
+    """What one workflow would give inside the box.
+
+    Attributes
+    ----------
+    workflow
+        Features and clustering.
+    labels
+        Label map of the box, int8 `[z, y, x]`; None where the workflow failed.
+    instances
+        Instance map of the box, int32 `[z, y, x]`, 0 where nothing was picked.
+    picks
+        Centres of the picks, `[n, 3]` as x, y, z in voxels of the whole tomogram.
+    sizes
+        Voxels of each pick.
+    all_sizes
+        Voxels of each piece before limits on size left any out.
+    problem
+        Why there is no label map; or, with one, why there are no picks. Empty when all is well.
+    warning
+        A sentence about the fit that a person should read.
+    """
+
+    workflow: Workflow
+    labels: np.ndarray | None
+    instances: np.ndarray | None = None
+    picks: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
+    sizes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    all_sizes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    problem: str = ""
+    warning: str = ""
+
+    @property
+    def share(self) -> float:
+        """Of the box's voxels in the particle cluster (label 1), border left out; NaN without labels."""
+        if self.labels is None:
+            return float("nan")
+        inside = int(np.count_nonzero(self.labels >= 0))
+        return np.count_nonzero(self.labels == 1) / inside if inside else float("nan")
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """The answer for a box.
+
+    Attributes
+    ----------
+    density
+        The tomogram in the box `[z, y, x]`.
+    previews
+        One for each workflow, in their order.
+    outside
+        Whether the box lies outside the slices to learn from, so that all of it was learnt from.
+    """
+
+    box: Box
+    density: np.ndarray
+    previews: list[WorkflowPreview]
+    outside: bool
+
+
+def preview_workflows(
+    parameters: UnsupervisedParameters,
+    picking: PickParameters,
+    project: Project,
+    tomogram: str,
+    box: Box,
+    workflows: Sequence[Workflow] = WORKFLOWS,
+) -> SideBySide:
+    """Label maps and picks of several workflows inside a box.
+
+    Parameters
+    ----------
+    parameters
+        Of S1; features and clustering are those of each workflow instead.
+    picking
+        Of S2; the segmentations that it names do not matter.
+    project, tomogram, box
+        Where.
+    workflows
+        Which.
+
+    Raises
+    ------
+    UserError
+        What concerns the tomogram or the box; what concerns one workflow is said in its preview.
+    """
+    from engine.features import RADIUS, slices_to_fit
+
+    size = parameters.neighbourhood_size
+    if parameters.own_lamella:
+        found = lamella(project, tomogram)
+        parameters = parameters.model_copy(update={"lower_z": found.lower, "upper_z": found.upper})
+    with project.open_tomogram(tomogram) as volume:
+        limits = slices_to_fit(volume.shape[0], size, parameters.lower_z, parameters.upper_z)
+        shape = volume.shape
+        wide = box.grown(RADIUS + size // 2, volume.shape)  # so far the blur and a neighbourhood reach
+        density = np.asarray(volume[wide.slices])
+    scale = value_range(project, tomogram)
+    near = box.grown(size // 2, shape)
+    inside_limits = limits_inside(limits, near, size)
+    lower, upper = inside_limits or (None, None)
+    sample = min(parameters.max_neighbourhoods or SAMPLE, SAMPLE)
+    changed = parameters.model_copy(update={"lower_z": lower, "upper_z": upper, "max_neighbourhoods": sample})
+    blurred, labelled = _within(near, wide), _within(box, near)
+
+    def of_mode(features: str) -> list[WorkflowPreview]:
+        from engine.features import segment_each
+
+        asked = [
+            changed.model_copy(update={"features": f, "clustering": method}).science()
+            for f, method in workflows
+            if f == features
+        ]
+        answers = []
+        for done, result in segment_each(density, asked, threads=1, value_range=scale, inside=blurred):
+            workflow = (done.mode, done.method)
+            if isinstance(result, UserError):
+                answers.append(WorkflowPreview(workflow, None, problem=str(result)))
+            else:
+                answers.append(_picked(workflow, result.labels[labelled], result.warning, picking, box))
+        return answers
+
+    modes = list(dict.fromkeys(features for features, _ in workflows))
+    # Modes side by side, each on one core: that uses two cores better than either alone.
+    with ThreadPoolExecutor(len(modes)) as pool:
+        answers = {answer.workflow: answer for of_one in pool.map(of_mode, modes) for answer in of_one}
+    return SideBySide(box, density[_within(box, wide)], [answers[w] for w in workflows], inside_limits is None)
+
+
+def _within(part: Box, whole: Box) -> tuple[slice, slice, slice]:
+    """Where a box lies in the array of a larger one."""
+    return Box(
+        tuple(a - b for a, b in zip(part.start, whole.start, strict=True)),  # type: ignore[arg-type]
+        tuple(a - b for a, b in zip(part.stop, whole.start, strict=True)),  # type: ignore[arg-type]
+    ).slices
+
+
+def limits_inside(limits: tuple[int, int], box: Box, size: int) -> tuple[int, int] | None:
+    """The slices to learn from, counted from the box's first; None where too little of the box lies among them."""
+    first, last = box.start[0], box.stop[0]
+    lower, upper = max(limits[0], first) - first, min(limits[1], last) - first
+    return (lower, upper) if upper - lower >= min(2 * size, last - first) else None
+
+
+def _picked(workflow: Workflow, labels: np.ndarray, warning: str, picking: PickParameters, box: Box) -> WorkflowPreview:
+    try:
+        found = find_in_box(labels, picking, box)
+    except UserError as error:
+        return WorkflowPreview(workflow, labels, problem=str(error), warning=warning)
+    if found is None:
+        return WorkflowPreview(workflow, labels, problem="The box lies outside the slices to pick in.", warning=warning)
+    sizes = found.instances.sizes
+    return WorkflowPreview(workflow, labels, found.instance_map, found.centres, sizes, found.all_sizes, "", warning)
