@@ -69,7 +69,7 @@ def suggest_lamella(volume: Any) -> LamellaSuggestion:
         f"The local variance is much the same from slice 0 to {depth - 1}: there is no bound to be seen, take all.",
         spread,
     )
-    if inside < CONTRAST * outside or depth < 12:
+    if inside <= CONTRAST * outside or depth < 12:
         return everything
     above = smooth > outside + 0.3 * (inside - outside)  # where the specimen begins, not where it is full
     groups, count = ndimage.label(ndimage.binary_closing(above, iterations=4))
