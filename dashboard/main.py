@@ -7,6 +7,7 @@ from dashboard.pages import menu
 from dashboard.widgets import current
 from dashboard.widgets.frame import explained, style
 from dashboard.widgets.numbers import plural
+from dashboard.widgets.task_form import PAGE
 from engine.errors import UserError
 from engine.jobs import list_jobs
 
@@ -31,4 +32,5 @@ with explained():
     problem = current.link_problem()
     if problem:
         st.warning(problem, icon=":material/warning:")
+    st.session_state[PAGE] = chosen.url_path
     chosen.run()

@@ -11,6 +11,10 @@ from pydantic.fields import FieldInfo
 from engine.tasks import Task
 
 
+PAGE = "page"
+"""Where `main` keeps the page that is drawn."""
+
+
 def task_form(
     task: Task,
     choices: Mapping[str, Sequence[str]],
@@ -100,6 +104,7 @@ def _field(
     if key not in st.session_state or (before != default and st.session_state[key] == before):
         st.session_state[key] = default  # what nobody changed follows its default, such as the current tomogram
     st.session_state[f"{key}.start"] = default
+    _carry_over(key)
     if source:  # what was chosen may have been deleted meanwhile
         st.session_state[key] = [v for v in st.session_state[key] if v in choices[source]]
     # The arrow lies over the label's line (see frame.py), so that nothing moves under the mouse when it appears.
@@ -119,6 +124,14 @@ def _field(
                 help=f"Back to {'empty' if default in (None, '') else default}",
             )
     return value
+
+
+def _carry_over(key: str) -> None:
+    """Keep the value of a field that was last drawn on another page: Streamlit takes it for a new widget there."""
+    here = st.session_state.get(PAGE)
+    if st.session_state.get(f"{key}.page", here) != here:
+        st.session_state[key] = st.session_state[key]
+    st.session_state[f"{key}.page"] = here
 
 
 def _widget(key: str, field: FieldInfo, choices: Sequence[str]) -> Any:

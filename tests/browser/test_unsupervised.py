@@ -74,7 +74,16 @@ def test_suggestions_are_taken_only_when_asked_for(tuning: Page) -> None:
     tuning.get_by_role("button", name="Pick particles").click(timeout=90_000)
     expect(tuning.locator("h1")).to_have_text("Pick")
     expect(tuning.get_by_role("combobox", name="Divide into particles by")).to_have_value("watershed")
+    expect(tuning.get_by_label("Radius (Å)", exact=True)).to_have_value("100.00")
+    expect(tuning.get_by_label("Particle cluster (label)", exact=True)).to_have_value("1")
     expect(tuning.get_by_role("slider", name="Smallest size to keep")).to_be_visible()
+    # And what is changed there stands here.
+    tuning.get_by_label("Radius (Å)", exact=True).fill("60")
+    tuning.get_by_label("Radius (Å)", exact=True).press("Enter")
+    tuning.get_by_test_id("stSidebarNav").get_by_text("Unsupervised", exact=True).click()
+    expect(tuning.locator("h1")).to_have_text("Unsupervised")
+    tuning.get_by_text("Picks drawn").click()
+    expect(tuning.get_by_label("Radius (Å)", exact=True)).to_have_value("60.00")
 
 
 def test_limits_on_sizes_follow_drag_and_keys(tuning: Page) -> None:
