@@ -1,8 +1,8 @@
 """Claim: clusters can be fitted on all voxels of a 180×512×512 tomogram in the memory of a few copies of it.
 
 The plain definition would write out 45 million neighbourhoods of 125 numbers, 45 GB as float64. Here nothing is kept
-but the blurred volume and the labels. Each workflow runs in a process of its own; peak memory is its largest resident set
-less what it held after its imports.
+but the blurred volume and the labels. Each workflow runs in a process of its own; peak memory is its largest resident
+set less what it held after its imports.
 Run: `python benchmarks/s1_all_voxels.py` (k-means on intensities, about a minute on two cores), or name workflows
 such as `gabor-gmm`, or `all` (more than an hour: a Gaussian mixture passes twenty times over all voxels).
 """

@@ -10,7 +10,6 @@ from pydantic.fields import FieldInfo
 
 from engine.tasks import Task
 
-
 PAGE = "page"
 """Where `main` keeps the page that is drawn."""
 
