@@ -80,8 +80,7 @@ def run_plain(volume: np.ndarray, mode: str, method: str) -> tuple[np.ndarray, d
 
 
 def run_ours(volume: np.ndarray, mode: str, method: str) -> tuple[np.ndarray, dict[str, float]]:
-    from engine.features import S1Parameters, label, prepare, running_on
-    from engine.features.segmentation import fit_each
+    from engine.features import S1Parameters, fit_each, label, prepare, running_on
 
     parameters = S1Parameters(mode=mode, method=method, max_neighbourhoods=SAMPLE)
     began = time.perf_counter()

@@ -6,22 +6,12 @@ turns the label map into objects lives in `engine.instances`.
 
 from engine.features.clustering import METHODS
 from engine.features.lamella import LamellaSuggestion, suggest_lamella
+from engine.features.models import POOLED, Model, fit_each, fit_pooled, pooled_windows
 from engine.features.modes import MODES
 from engine.features.parameters import S1Parameters, slices_to_fit
 from engine.features.preparation import RADIUS, approximate_range, blur, normalise
-from engine.features.segmentation import (
-    POOLED,
-    Model,
-    Prepared,
-    S1Result,
-    fit_pooled,
-    label,
-    pooled_windows,
-    prepare,
-    running_on,
-    segment,
-    segment_each,
-)
+from engine.features.prepared import Prepared, prepare, running_on
+from engine.features.segmentation import S1Result, label, segment, segment_each
 
 __all__ = [
     "METHODS",
@@ -35,6 +25,7 @@ __all__ = [
     "S1Result",
     "approximate_range",
     "blur",
+    "fit_each",
     "fit_pooled",
     "label",
     "normalise",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
 
 from engine.errors import UserError
 from engine.features.decisions import LinearDecision
@@ -17,7 +18,7 @@ def rows_of(matrix: np.ndarray, threads: int = 1) -> KeptRows:
     return KeptRows(torch.from_numpy(matrix), LinearFeatures(3), threads)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_same_as_scikit_learn(seed):
     random = np.random.default_rng(seed)
     mixing = random.normal(size=(2, 27, 27)) * np.array([0.3, 0.6])[:, None, None]
@@ -25,7 +26,8 @@ def test_the_same_as_scikit_learn(seed):
     matrix[9000:] += 0.5
     rows = rows_of(matrix, threads=2)
     decision = fit_mixture(rows, fit_kmeans(rows, seed))
-    model = GaussianMixture(2, random_state=seed).fit(matrix)
+    with threadpool_limits(1):
+        model = GaussianMixture(2, random_state=seed).fit(matrix)
     assert decision.iterations == model.n_iter_
     np.testing.assert_allclose(decision.weights, model.weights_, atol=1e-8)
     np.testing.assert_allclose(decision.means.numpy(), model.means_, atol=1e-7)
