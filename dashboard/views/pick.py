@@ -49,9 +49,12 @@ def last_run(project: Project) -> None:
     if job is not None and job.outputs and not job.active:
         table = job.outputs[-1]
         st.success(f"{plural(table['objects'], 'object')} in the table {table['name']}.", icon=":material/check:")
-        if st.button("Inspect and correct them", key="to-objects"):
-            st.session_state["table-asked"] = table["name"]
-            st.switch_page(page("objects"))
+        with st.container(horizontal=True):
+            if st.button("Inspect and correct them", key="to-objects"):
+                st.session_state["table-asked"] = table["name"]
+                st.switch_page(page("objects"))
+            if len(project.tables.names()) > 1 and st.button("Evaluate", key="to-evaluate"):
+                st.switch_page(page("evaluate"))
 
 
 def main() -> None:

@@ -198,6 +198,11 @@ def run(parameters: UnsupervisedParameters, project: Project, job: Job) -> None:
             result = pooled.label(volume, own, progress) if pooled else _alone(volume, own, progress)
             progress(1.0, "writing")
             job.log(f"{name}: Features array of shape: ({result.n_neighbourhoods}, {result.n_features})")
+            if not pooled and result.n_neighbourhoods < (own.max_neighbourhoods or 0):
+                job.log(
+                    f"{name}: a sample of {own.max_neighbourhoods:,} was asked for, there are "
+                    f"{result.n_neighbourhoods:,}: all are used."
+                )
             if result.warning:
                 job.log(f"{name}: {result.warning}")
             # First the old description goes: it must never stand beside the new map.

@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_twelve_files(folder: Path) -> None:
+def test_twelve_files(folder: Path, capsys: pytest.CaptureFixture) -> None:
     gabor = {"num_sinusoids": 3, "num_output_features": 8, "num_neighborhoods_subsets": 5, "num_parallel_filters": 8}
     file = {
         "dataset_name": "check",
@@ -52,6 +52,7 @@ def test_twelve_files(folder: Path) -> None:
     job = EchoJob()
     run_file(folder / "s1.yaml", job)
     assert len(job.outputs) == 12
+    assert "b.mrc has 20,160 to fit on: all are used" in capsys.readouterr().err
     for index, counts in COUNTS.items():
         for (mode, method), wanted in zip(ORDER, counts, strict=True):
             with h5py.File(folder / "results" / "check" / f"segmentation_{index}_{mode}_{method}.h5") as handle:

@@ -122,3 +122,8 @@ def test_each_tomogram_has_its_own_lamella(tmp_path: Path) -> None:
     assert 38 <= high[1] <= 44
     assert 0 <= low[0] <= 6
     assert 18 <= low[1] <= 24
+
+
+def test_a_sample_larger_than_the_volume_is_all_and_says_so(project: Project, capsys: pytest.CaptureFixture) -> None:
+    run(project, max_neighbourhoods=10_000_000)
+    assert "a sample of 10,000,000 was asked for, there are 69,696: all are used" in capsys.readouterr().err
