@@ -20,8 +20,8 @@ from dashboard.app import free_port  # noqa: E402  (the path must be set first)
 
 PICTURES = ROOT / "docs" / "pictures"
 RUN = {
-    "unsupervised": "tomograms: [phantom]\nlower_z: 16\nupper_z: 112\n",
-    "pick": "segmentations: [phantom__intensities_kmeans]\nmin_size: 250\nradius: 90\n",
+    "unsupervised": "tomograms: [phantom]\nclustering: gmm\nmax_neighbourhoods: 200000\n",
+    "pick": "segmentations: [phantom__intensities_gmm]\nmin_size: 250\nradius: 90\n",
 }
 
 
@@ -39,7 +39,7 @@ def take(page: Page, address: str, name: str) -> None:
     """One picture of one page, once everything on it is drawn."""
     page.goto(f"{address}/{name}")
     page.wait_for_selector("h1")
-    if name in ("viewer", "unsupervised", "pick", "objects"):
+    if name in ("viewer", "unsupervised", "pick", "objects", "evaluate"):
         page.wait_for_function("globalThis.__tomodeckViewer?.lastPaint")
     page.wait_for_function("!document.body.innerText.includes('Computing …')")
     time.sleep(3)
@@ -60,7 +60,7 @@ def main() -> None:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
                 page = browser.new_page(viewport={"width": 1440, "height": 900})
-                for view in ("viewer", "unsupervised", "pick", "objects"):
+                for view in ("viewer", "unsupervised", "pick", "objects", "evaluate"):
                     take(page, f"http://localhost:{port}", view)
                 browser.close()
         finally:

@@ -30,7 +30,7 @@ class LabelLayer:
     name
         As shown in the layers menu.
     visible, opacity
-        At first sight; afterwards the person's own choice stays.
+        As this page wants it; once the person chose, that stays on all pages.
     classes
         Names and colours of labels; labels without one take the palette's colours.
     is_preview

@@ -152,7 +152,8 @@ def test_status_layers_and_help(page: Page, start_server: Callable, project: Pro
     page.unroute(broken)
     page.evaluate(
         """() => { const { contents } = globalThis.__tomodeckViewer, [o] = contents.overlays;
-        contents.setOverlays([{ key: o.key, name: o.name, version: o.version, classes: [] }]); }"""
+        const spec = { key: o.key, name: o.name, version: o.version, visible: true, classes: [] };
+        contents.setOverlays([spec]); }"""
     )
     wait_until(page, "v.panes.z.shown.overlays.size === 1 && v.overlays[0].problem === null")
     page.mouse.move(*on_screen(page, "z", 80, 30))

@@ -16,7 +16,7 @@ export async function readLayer(key, signal) {
 export class Overlay {
   constructor(spec) {
     this.key = spec.key;
-    this.visible = spec.visible;
+    this.chosen = false; // whether the person decided if it is seen; until then each page does
     this.opacity = spec.opacity;
     this.threshold = 0.5; // part of the range of a score map
     this.hidden = new Set();
@@ -29,6 +29,7 @@ export class Overlay {
   /** What the page says; what the person chose since stays. */
   update(spec) {
     this.name = spec.name;
+    if (!this.chosen) this.visible = spec.visible;
     this.version = spec.version;
     this.names = new Map(spec.classes.map((c) => [c.label, c.name]));
     this.given = new Map(spec.classes.map((c) => [c.label, c.colour]));

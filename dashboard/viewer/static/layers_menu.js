@@ -54,7 +54,7 @@ export class LayersMenu {
     };
     const scores = overlay.layer?.kind === "scores";
     const head = line(
-      eye(overlay.visible, overlay.name, () => { overlay.visible = !overlay.visible; changed(); }),
+      eye(overlay.visible, overlay.name, () => { overlay.visible = !overlay.visible; overlay.chosen = true; changed(); }),
       text("span", "grow name", overlay.name),
       text("span", "quiet", scores ? "score map" : "label map"),
     );
