@@ -19,7 +19,8 @@ from dashboard.widgets.viewing import overlay_layers, viewer
 from dashboard.widgets.workflow_grid import workflow_grid
 from engine.project import Project, Tomogram
 from engine.tasks import find_task, validated
-from engine.tasks.pick import PickBasis, PickParameters
+from engine.tasks.dividing import PickBasis
+from engine.tasks.pick_parameters import PickParameters
 from engine.tasks.unsupervised import UnsupervisedParameters
 from engine.tasks.workflows import SideBySide, preview_workflows
 
@@ -96,8 +97,8 @@ def workflows(project: Project, tomogram: Tomogram, raw: dict[str, object], pick
             st.caption(f":orange[{' + '.join(chosen)}: {sentence}]")
         basis = None
         if preview.labels is not None:
-            basis = PickBasis(preview.labels, live.answer.density, preview.all_sizes)
-        suggestions(project, tomogram.name, basis, picking, raw)
+            basis = PickBasis(preview.labels, live.answer.density, preview.all_sizes, preview.reasons)
+        suggestions(project, tomogram.name, basis, picking, raw, live.answer.previews)
 
     def line(found: SideBySide) -> str:
         done = sum(p.labels is not None for p in found.previews)

@@ -1,6 +1,6 @@
 """What can be read off the data instead of guessed, with its reason and a button that takes it; nothing by itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,13 @@ from engine.instances import (
     suggest_min_distance,
     suggest_particle_cluster,
     suggest_sizes,
+    suggest_workflow,
 )
 from engine.project import Project
 from engine.tasks import find_task
-from engine.tasks.pick import PickBasis
+from engine.tasks.dividing import PickBasis
 from engine.tasks.whole_tomogram import lamella
+from engine.tasks.workflows import WorkflowPreview
 
 ASKED = "suggestion-asked"
 
@@ -41,6 +43,7 @@ def suggestions(
     basis: PickBasis | None,
     picking: Mapping[str, Any],
     learning: Mapping[str, Any] | None = None,
+    workflows: Sequence[WorkflowPreview] = (),
 ) -> None:
     """Three columns below the viewer: slices, particle cluster and distance, sizes.
 
@@ -54,14 +57,19 @@ def suggestions(
         The raw parameters of S2, as the form holds them.
     learning
         The raw parameters of S1, where the page has them.
+    workflows
+        What each workflow gives in the box, where the page has them.
     """
     slices, cluster, sizes = st.columns([1, 1, 1.3], gap="medium")
     with slices:
         _part("Slices", lambda: _slices(project, tomogram, picking, learning))
+        _part("Division", lambda: _division(_there(basis), picking))
     with cluster:
         _part("Particle cluster and distance", lambda: _cluster(_there(basis), picking))
     with sizes:
         _part("Sizes (voxels per piece)", lambda: _sizes(_there(basis), picking))
+        if learning is not None and picking.get("mode") == "dips":
+            _part("Workflow", lambda: _workflow(workflows, learning))
 
 
 def _there(basis: PickBasis | None) -> PickBasis:
@@ -94,6 +102,29 @@ def _slices(project: Project, tomogram: str, picking: Mapping[str, Any], learnin
         ask(wanted)
 
 
+def _division(basis: PickBasis, picking: Mapping[str, Any]) -> None:
+    if picking.get("mode") == "dips":
+        for reason in basis.reasons:
+            st.caption(reason)
+        return
+    st.caption(
+        "Dividing where the density dips also leaves out what is faint (noise) and what is far too dark (gold); the "
+        "limits are found in the data and said here."
+    )
+    if st.button("Divide at dips", key="take-dips"):
+        ask({"pick": {"mode": "dips"}})
+
+
+def _workflow(workflows: Sequence[WorkflowPreview], learning: Mapping[str, Any]) -> None:
+    scores = {" + ".join(w.workflow): w.scores for w in workflows if w.labels is not None}
+    found = suggest_workflow(scores)
+    st.caption(found.reason)
+    features, clustering = found.workflow.split(" + ")
+    taken = (learning.get("features"), learning.get("clustering")) == (features, clustering)
+    if not taken and st.button(f"Use {found.workflow}", key="take-workflow"):
+        ask({"unsupervised": {"features": features, "clustering": clustering}})
+
+
 def _cluster(basis: PickBasis, picking: Mapping[str, Any]) -> None:
     suggested = suggest_particle_cluster(basis.labels, basis.density)
     st.caption(suggested.reason)
@@ -118,6 +149,8 @@ def _sizes(basis: PickBasis, picking: Mapping[str, Any]) -> None:
         ask({"pick": {"min_size": moved[0], "max_size": moved[1]}})
     st.caption(suggested.reason)
     wanted = (suggested.minimum, suggested.maximum)
+    if picking.get("mode") == "dips" and not suggested.clear:
+        return  # noise is left out by how faint it is: without a gap, size says nothing more
     if wanted != limits and wanted != (None, None):
         if st.button(_kept(*wanted), key="take-sizes"):
             ask({"pick": {"min_size": wanted[0], "max_size": wanted[1]}})

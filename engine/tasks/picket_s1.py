@@ -163,8 +163,8 @@ def _write(
     write_hdf5(target, DATASET, result.labels, voxel_size or (1.0, 1.0, 1.0), attributes)
     if sampled and sampled > result.n_neighbourhoods:
         job.log(
-            f"max_num_neighborhoods_for_fitting is {sampled:,}, {given.tomogram} has {result.n_neighbourhoods:,} to fit "
-            "on: all are used."
+            f"max_num_neighborhoods_for_fitting is {sampled:,}, {given.tomogram} has {result.n_neighbourhoods:,} to "
+            "fit on: all are used."
         )
     if result.warning:
         job.log(f"{given.tomogram} ({mode.mode}, {method}): {result.warning}")

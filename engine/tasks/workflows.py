@@ -12,7 +12,8 @@ import numpy as np
 
 from engine.errors import UserError
 from engine.project import Project
-from engine.tasks.pick import PickParameters, find_in_box
+from engine.tasks.dividing import find_in_box
+from engine.tasks.pick_parameters import PickParameters
 from engine.tasks.task import Box
 from engine.tasks.unsupervised import UnsupervisedParameters
 from engine.tasks.whole_tomogram import lamella, value_range
@@ -41,8 +42,12 @@ class WorkflowPreview:
         Centres of the picks, `[n, 3]` as x, y, z in voxels of the whole tomogram.
     sizes
         Voxels of each pick.
+    scores
+        Compactness of each pick.
     all_sizes
         Voxels of each piece before limits on size left any out.
+    reasons
+        What was found in the data and used for the picks, a sentence each.
     problem
         Why there is no label map; or, with one, why there are no picks. Empty when all is well.
     warning
@@ -54,7 +59,9 @@ class WorkflowPreview:
     instances: np.ndarray | None = None
     picks: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
     sizes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    scores: np.ndarray = field(default_factory=lambda: np.empty(0))
     all_sizes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    reasons: tuple[str, ...] = ()
     problem: str = ""
     warning: str = ""
 
@@ -131,6 +138,7 @@ def preview_workflows(
     sample = min(parameters.max_neighbourhoods or SAMPLE, SAMPLE)
     changed = parameters.model_copy(update={"lower_z": lower, "upper_z": upper, "max_neighbourhoods": sample})
     blurred, labelled = _within(near, wide), _within(box, near)
+    shown = density[_within(box, wide)]
 
     def of_mode(features: str) -> list[WorkflowPreview]:
         from engine.features import segment_each
@@ -146,14 +154,14 @@ def preview_workflows(
             if isinstance(result, UserError):
                 answers.append(WorkflowPreview(workflow, None, problem=str(result)))
             else:
-                answers.append(_picked(workflow, result.labels[labelled], result.warning, picking, box))
+                answers.append(_picked(workflow, result.labels[labelled], shown, result.warning, picking, box))
         return answers
 
     modes = list(dict.fromkeys(features for features, _ in workflows))
     # Modes side by side, each on one core: that uses two cores better than either alone.
     with ThreadPoolExecutor(len(modes)) as pool:
         answers = {answer.workflow: answer for of_one in pool.map(of_mode, modes) for answer in of_one}
-    return SideBySide(box, density[_within(box, wide)], [answers[w] for w in workflows], inside_limits is None)
+    return SideBySide(box, shown, [answers[w] for w in workflows], inside_limits is None)
 
 
 def _within(part: Box, whole: Box) -> tuple[slice, slice, slice]:
@@ -171,12 +179,23 @@ def limits_inside(limits: tuple[int, int], box: Box, size: int) -> tuple[int, in
     return (lower, upper) if upper - lower >= min(2 * size, last - first) else None
 
 
-def _picked(workflow: Workflow, labels: np.ndarray, warning: str, picking: PickParameters, box: Box) -> WorkflowPreview:
+def _picked(
+    workflow: Workflow, labels: np.ndarray, density: np.ndarray, warning: str, picking: PickParameters, box: Box
+) -> WorkflowPreview:
     try:
-        found = find_in_box(labels, picking, box)
+        found = find_in_box(labels, density, picking, box)
     except UserError as error:
         return WorkflowPreview(workflow, labels, problem=str(error), warning=warning)
     if found is None:
         return WorkflowPreview(workflow, labels, problem="The box lies outside the slices to pick in.", warning=warning)
-    sizes = found.instances.sizes
-    return WorkflowPreview(workflow, labels, found.instance_map, found.centres, sizes, found.all_sizes, "", warning)
+    return WorkflowPreview(
+        workflow,
+        labels,
+        found.instance_map,
+        found.centres,
+        found.instances.sizes,
+        found.instances.scores,
+        found.all_sizes,
+        found.reasons,
+        warning=warning,
+    )
