@@ -14,6 +14,7 @@ from torch.nn.functional import conv2d
 
 from engine.features.decisions import Decision, LinearDecision, QuadraticDecision
 from engine.features.modes import Features, LinearFeatures, SpectralFeatures
+from engine.features.spectra import places_of
 from engine.features.workspace import Workspace
 
 FAST = torch.float32
@@ -150,10 +151,21 @@ class CorrelatedForm:
 
 @dataclass(frozen=True)
 class SpectralForm:
-    """For spectra: sliding transforms, then the projections of their magnitudes."""
+    """For spectra: sliding transforms, then the projections of their magnitudes.
+
+    Parameters
+    ----------
+    features
+        Of the decision.
+    terms
+        Of the decision, on the columns of `frequencies(N, waves)`.
+    waves
+        Highest frequency along each axis that is formed; None = all. Blurred densities have little beyond the first.
+    """
 
     features: SpectralFeatures
     terms: Terms
+    waves: int | None = None
     planes: int = 4
     voxels: int = 12_000
     _space: Workspace = field(default_factory=Workspace)
@@ -161,19 +173,21 @@ class SpectralForm:
     @property
     def cost(self) -> float:
         """See `Form`."""
-        return 10.0 * self.features.size**3 + len(self.terms.directions) * self.features.width
+        width = self.terms.directions.shape[1]
+        return 150.0 * width + len(self.terms.directions) * width
 
     def described(self, values: torch.Tensor) -> torch.Tensor:
         """See `Form`: the columns of its neighbourhoods, `[width, z − N + 1, y − N + 1, x − N + 1]`."""
-        return self.features.of_block(values, self._space)
+        return self.features.of_block(values, self._space, self.waves)
 
     def scores(self, described: torch.Tensor) -> torch.Tensor:
         """See `Form`."""
-        return self._of_columns(described.reshape(self.features.width, -1)).reshape(described.shape[1:])
+        return self._of_columns(described.reshape(len(described), -1)).reshape(described.shape[1:])
 
     def of_windows(self, windows: torch.Tensor) -> torch.Tensor:
         """See `Form`."""
-        return self._of_columns(self.features.columns(windows))
+        columns = self.features.columns(windows)
+        return self._of_columns(columns if self.waves is None else columns[places_of(self.features.size, self.waves)])
 
     def _of_columns(self, columns: torch.Tensor) -> torch.Tensor:
         directions, offsets = self.terms.directions.to(columns), self.terms.offsets.to(columns)
@@ -210,6 +224,14 @@ def terms_of(decision: Decision, columns: torch.Tensor) -> Terms:
     return Terms(directions, -(directions @ mean), weights, constant)
 
 
+def _without_high(decision: LinearDecision, features: SpectralFeatures, columns: torch.Tensor, waves: int) -> Terms:
+    """What a linear decision makes of the low frequencies, the high ones replaced by what these let expect of them."""
+    low = columns[places_of(features.size, waves)]
+    design = torch.cat([low, torch.ones_like(low[:1])]).T
+    fitted = torch.linalg.lstsq(design, decision.scores(columns)[:, None], driver="gelsd").solution[:, 0]
+    return Terms(fitted[None, :-1], fitted[-1:], fitted.new_empty(0), 0.0)
+
+
 def forms(decision: Decision, features: Features, columns: torch.Tensor) -> Iterator[Form]:
     """Forms of a decision, the cheapest first; the last holds all its terms.
 
@@ -222,6 +244,9 @@ def forms(decision: Decision, features: Features, columns: torch.Tensor) -> Iter
     """
     terms = terms_of(decision, columns)
     if isinstance(features, SpectralFeatures):
+        if isinstance(decision, LinearDecision):
+            for waves in range(1, features.size // 2):
+                yield SpectralForm(features, _without_high(decision, features, columns, waves), waves)
         yield SpectralForm(features, terms)
         return
     assert isinstance(features, LinearFeatures)

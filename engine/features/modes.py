@@ -101,12 +101,13 @@ class SpectralFeatures:
         """See `Features`."""
         return self.of_block(windows.reshape(*[self.size] * 3, -1)).reshape(self.width, -1)
 
-    def of_block(self, values: torch.Tensor, space: Workspace | None = None) -> torch.Tensor:
+    def of_block(self, values: torch.Tensor, space: Workspace | None = None, waves: int | None = None) -> torch.Tensor:
         """Columns of all neighbourhoods of a block `[z, y, x, …]`: `[width, z − N + 1, y − N + 1, x − N + 1, …]`.
 
-        With a `space` it holds the result, which then stands until the next call.
+        With a `space` it holds the result, which then stands until the next call; with `waves` only the columns of
+        `frequencies(N, waves)` are formed.
         """
-        found = half_magnitudes(values, self.size, space)
+        found = half_magnitudes(values, self.size, space, waves)
         found[1:] *= 2**0.5
         return found
 

@@ -211,10 +211,10 @@ def _result(
             "another workflow."
         )
     means = model.decision.means.cpu().numpy()
-    swapped = relabel(labels) if model.background is None else model.background == 1
-    if swapped and model.background is not None:
-        exchange(labels)
+    # Without a model's own word the larger cluster is background; a tie changes nothing, and the border has no vote.
+    swapped = counts[1] > counts[0] if model.background is None else model.background == 1
     if swapped:
+        exchange(labels)
         counts, means = counts[::-1], means[::-1]
     return S1Result(
         labels=labels,
@@ -229,28 +229,7 @@ def _result(
     )
 
 
-def relabel(labels: np.ndarray) -> bool:
-    """Call the larger of the clusters 0 and 1 background (0), in place.
-
-    The border (−1) has no vote and stays. A tie changes nothing.
-
-    Parameters
-    ----------
-    labels
-        int8 with the values −1, 0, 1.
-
-    Returns
-    -------
-    bool
-        Whether 0 and 1 were exchanged.
-    """
-    swap = np.count_nonzero(labels == PARTICLE) > np.count_nonzero(labels == BACKGROUND)
-    if swap:
-        exchange(labels)
-    return bool(swap)
-
-
 def exchange(labels: np.ndarray) -> None:
     """Exchange 0 and 1 in an int8 label map, in place; the border (−1) stays."""
     for plane in labels:  # by planes: the mask of the whole would be one more copy
-        np.subtract(1, plane, out=plane, where=plane != BORDER)
+        plane ^= (plane >= 0).view(np.int8)

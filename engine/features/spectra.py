@@ -15,7 +15,9 @@ from engine.features.workspace import Workspace
 Frequency = tuple[int, int, int]
 
 
-def half_magnitudes(values: torch.Tensor, size: int, space: Workspace | None = None) -> torch.Tensor:
+def half_magnitudes(
+    values: torch.Tensor, size: int, space: Workspace | None = None, waves: int | None = None
+) -> torch.Tensor:
     """The distinct magnitudes of every neighbourhood.
 
     Parameters
@@ -26,20 +28,24 @@ def half_magnitudes(values: torch.Tensor, size: int, space: Workspace | None = N
         N, odd; no longer than the first three axes.
     space
         Holds the result, which then stands until the next call.
+    waves
+        Highest frequency along each axis, 1 … N // 2; None = N // 2.
 
     Returns
     -------
     Tensor
-        `[(N³ + 1) / 2, z − N + 1, y − N + 1, x − N + 1, …]`, unnormalised, in the order of `frequencies`. The
+        `[frequencies, z − N + 1, y − N + 1, x − N + 1, …]`, unnormalised, in the order of `frequencies`. The
         first is the sum over the neighbourhood *with its sign*: for densities that are nowhere negative that
         is its magnitude, and a constant added to them only moves it.
     """
-    space, half = space or Workspace(), size // 2
-    by_zy = _along(_along(values, 0, size, space, "z"), 2, size, space, "zy")  # [y's part, z's part, z, y, x]
-    flat = _along(by_zy[0, 0], 2, size, space, "flat")
+    space, half = space or Workspace(), waves or size // 2
+    by_zy = _along(
+        _along(values, 0, size, half, space, "z"), 2, size, half, space, "zy"
+    )  # [y's part, z's part, z, y, x]
+    flat = _along(by_zy[0, 0], 2, size, half, space, "flat")
     # [part along x, real or imaginary, pair, z, y, x]
-    both = _along(_pairs(by_zy, half, space), 4, size, space, "zyx")
-    result = space.array("result", (len(frequencies(size)), *flat.shape[1:]), values)
+    both = _along(_pairs(by_zy, half, space), 4, size, half, space, "zyx")
+    result = space.array("result", (len(frequencies(size, half)), *flat.shape[1:]), values)
     result[0] = flat[0]
     for f in range(1, half + 1):
         _length(flat[f], flat[half + f], result[f])
@@ -56,9 +62,9 @@ def half_magnitudes(values: torch.Tensor, size: int, space: Workspace | None = N
 
 
 @cache
-def frequencies(size: int) -> tuple[Frequency, ...]:
-    """The frequencies (k_z, k_y, k_x) of `half_magnitudes`, each −N//2 … N//2: one of every pair k, −k."""
-    half = range(1, size // 2 + 1)
+def frequencies(size: int, waves: int | None = None) -> tuple[Frequency, ...]:
+    """The frequencies (k_z, k_y, k_x) of `half_magnitudes`, each −waves … waves: one of every pair k, −k."""
+    half = range(1, (waves or size // 2) + 1)
     pairs = [(0, y) for y in half] + [(z, 0) for z in half] + [(z, s * y) for z in half for y in half for s in (1, -1)]
     lines = [(0, 0, x) for x in half]
     others = [(z, y, s * x) for x in half for s in (1, -1) for z, y in pairs]
@@ -73,28 +79,34 @@ def places(size: int) -> tuple[tuple[int, int], ...]:
     return tuple((middle + offset, middle - offset) for offset in ahead)
 
 
-def _along(values: torch.Tensor, axis: int, size: int, space: Workspace, name: str) -> torch.Tensor:
-    """Sliding real transform along one axis: a new first axis [sum, cosines 1 … N//2, sines 1 … N//2].
+def places_of(size: int, waves: int) -> list[int]:
+    """Where the frequencies up to `waves` stand among all `frequencies`."""
+    everything = frequencies(size)
+    return [everything.index(frequency) for frequency in frequencies(size, waves)]
+
+
+def _along(values: torch.Tensor, axis: int, size: int, waves: int, space: Workspace, name: str) -> torch.Tensor:
+    """Sliding real transform along one axis: a new first axis [sum, cosines 1 … waves, sines 1 … waves].
 
     The origin of the waves is the middle of the window, so that a pair of samples at ±j is added for all
     cosines and subtracted for all sines at once; magnitudes do not depend on it.
     """
     half, length = size // 2, values.shape[axis] - size + 1
     shape = (*values.shape[:axis], length, *values.shape[axis + 1 :])
-    result = space.array(name, (size, *shape), values)
+    result = space.array(name, (2 * waves + 1, *shape), values)
     even, odd = space.array("even", shape, values), space.array("odd", shape, values)
     middle = values.narrow(axis, half, length)
     for j in range(1, half + 1):
         ahead, behind = values.narrow(axis, half + j, length), values.narrow(axis, half - j, length)
         torch.add(ahead, behind, out=even)
         torch.sub(ahead, behind, out=odd)
-        for f in range(half + 1):
+        for f in range(waves + 1):
             cosine, sine = math.cos(2 * math.pi * f * j / size), math.sin(2 * math.pi * f * j / size)
             torch.add(middle if j == 1 else result[f], even, alpha=cosine, out=result[f])
             if f and j == 1:
-                torch.mul(odd, sine, out=result[half + f])
+                torch.mul(odd, sine, out=result[waves + f])
             elif f:
-                result[half + f].add_(odd, alpha=sine)
+                result[waves + f].add_(odd, alpha=sine)
     return result
 
 

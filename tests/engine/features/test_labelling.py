@@ -8,7 +8,7 @@ import torch
 
 from engine.features import METHODS, MODES, S1Parameters, blur, fit_each, normalise, prepare
 from engine.features.forms import FAST, forms, terms_of
-from engine.features.labelling import Labelling, rules_for
+from engine.features.labelling import Labelling, labellings, rules_for
 
 SMALL_BANK = {"sinusoids": 3, "output_features": 8}
 
@@ -58,12 +58,13 @@ def test_what_is_too_close_is_decided_as_it_stands(fitted):
 
 
 def test_rules_that_share_a_description(noisy_balls):
-    workflows = [S1Parameters(mode="ffts", method=method, max_neighbourhoods=3000) for method in METHODS]
+    workflows = [S1Parameters(mode="ffts", method="gmm", max_neighbourhoods=n) for n in (2000, 3000)]
     prepared = prepare(noisy_balls, workflows[0])
-    models = [model for _, model in fit_each(prepared, workflows)]
+    models = [model for parameters in workflows for _, model in fit_each(prepared, [parameters])]
     boxes = prepared.neighbourhoods(5, models[0].centre)
     rules = rules_for(boxes, models[0].features, [model.decision for model in models])
-    together = Labelling(boxes, models[0].features, tuple(rules)).labels(0, 6)
+    (shared,) = labellings(boxes, models[0].features, [model.decision for model in models])
+    together = shared.labels(0, 6)
     for rule, labels in zip(rules, together, strict=True):
         (alone,) = Labelling(boxes, models[0].features, (rule,)).labels(0, 6)
         assert torch.equal(alone, labels)
@@ -76,3 +77,18 @@ def test_a_prepared_part_is_the_part_of_the_whole(noisy_balls):
     scale = float(whole.min()), float(whole.max())
     part = prepare(noisy_balls, S1Parameters(), value_range=scale, inside=inside)
     np.testing.assert_array_equal(part.densities.numpy(), blurred[inside])
+
+
+def test_low_frequencies_alone_tell_most_of_what_k_means_says(noisy_balls):
+    parameters = S1Parameters(mode="ffts", max_neighbourhoods=3000)
+    prepared = prepare(noisy_balls, parameters)
+    ((_, model),) = fit_each(prepared, [parameters])
+    boxes = prepared.neighbourhoods(5, model.centre)
+    columns = model.features.columns(boxes.take(torch.arange(boxes.count)).T)
+    low, full = forms(model.decision, model.features, columns)
+    assert (low.waves, full.waves) == (1, None)
+    assert low.cost < full.cost / 3
+    block = boxes.volume[:9, :14] - boxes.centre
+    wanted = full.scores(full.described(block)).clone()
+    agree = (low.scores(low.described(block)) > 0) == (wanted > 0)
+    assert agree.double().mean() > 0.97
