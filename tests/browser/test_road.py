@@ -66,7 +66,7 @@ def test_from_a_folder_to_an_exported_star_file(
 
     # Unsupervised: all workflows come by themselves, then the run.
     open_page(page, "Unsupervised")
-    expect(page.get_by_text("6 workflows")).to_be_visible()
+    expect(page.get_by_text("6 workflows")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Segment 1 tomogram").click()
     page.get_by_role("button", name="Pick particles").click(timeout=90_000)
 
