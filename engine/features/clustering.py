@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.features.decisions import Decision, LinearDecision
-from engine.features.kmeans import fit_kmeans
 from engine.features.mixture import fit_mixture
 from engine.features.progress import Progress
 from engine.features.rows import Rows
@@ -33,5 +32,3 @@ def _as_it_is(rows: Rows, start: LinearDecision, progress: Progress) -> LinearDe
 METHODS: dict[str, Clusterer] = {
     method.name: method for method in (Clusterer("kmeans", _as_it_is), Clusterer("gmm", fit_mixture))
 }
-
-__all__ = ["METHODS", "Clusterer", "fit_kmeans"]

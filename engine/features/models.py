@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from engine.errors import UserError
-from engine.features.clustering import METHODS, fit_kmeans
+from engine.features.clustering import METHODS
 from engine.features.decisions import Decision
 from engine.features.filters import keep_strongest
+from engine.features.kmeans import fit_kmeans
 from engine.features.modes import MODES, Features
 from engine.features.neighbourhoods import Neighbourhoods
 from engine.features.parameters import S1Parameters

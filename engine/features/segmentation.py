@@ -19,7 +19,7 @@ from engine.features.parameters import S1Parameters
 from engine.features.prepared import Prepared, Region, prepare, running_on
 from engine.features.progress import Progress, part_of, silent
 
-BACKGROUND, PARTICLE, BORDER = 0, 1, -1
+BORDER = -1
 
 
 @dataclass(frozen=True)
