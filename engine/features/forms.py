@@ -14,12 +14,11 @@ from torch.nn.functional import conv2d
 
 from engine.features.decisions import Decision, LinearDecision, QuadraticDecision
 from engine.features.modes import Features, LinearFeatures, SpectralFeatures
-from engine.features.spectra import places_of
 from engine.features.workspace import Workspace
 
 FAST = torch.float32
-STEPS = (16, 24, 32, 40, 48, 56, 64, 80, 100)
-"""Numbers of quadratic terms that are tried."""
+STEPS = (15, 23, 31, 39, 47, 55, 63, 79, 103)
+"""Numbers of quadratic terms that are tried. With the linear one they fill the eight lanes of a vector register."""
 
 
 class Form(Protocol):
@@ -111,17 +110,17 @@ class CorrelatedForm:
     @property
     def planes(self) -> int:
         """See `Form`; planes side by side share what they read, which pays where there are few kernels."""
-        return 12 if len(self.kernels) < 4 else 2
+        return 12 if len(self.kernels) < 4 else 1
 
     @property
     def voxels(self) -> int:
         """See `Form`; so few that the projections stay in the cache."""
-        return 250_000 if len(self.kernels) < 4 else 10_000
+        return 250_000 if len(self.kernels) < 4 else 8_000
 
     @property
     def cost(self) -> float:
         """See `Form`."""
-        return 1.2 * len(self.kernels) * self.size**3
+        return float(-(-len(self.kernels) // 8) * 8 * self.size**3)
 
     def described(self, values: torch.Tensor) -> torch.Tensor:
         """See `Form`: the block itself."""
@@ -158,27 +157,24 @@ class SpectralForm:
     features
         Of the decision.
     terms
-        Of the decision, on the columns of `frequencies(N, waves)`.
-    waves
-        Highest frequency along each axis that is formed; None = all. Blurred densities have little beyond the first.
+        Of the decision.
     """
 
     features: SpectralFeatures
     terms: Terms
-    waves: int | None = None
-    planes: int = 4
-    voxels: int = 12_000
+    planes: int = 8
+    voxels: int = 26_000
     _space: Workspace = field(default_factory=Workspace)
 
     @property
     def cost(self) -> float:
         """See `Form`."""
         width = self.terms.directions.shape[1]
-        return 150.0 * width + len(self.terms.directions) * width
+        return 100.0 * width + len(self.terms.directions) * width
 
-    def described(self, values: torch.Tensor) -> torch.Tensor:
-        """See `Form`: the columns of its neighbourhoods, `[width, z − N + 1, y − N + 1, x − N + 1]`."""
-        return self.features.of_block(values, self._space, self.waves)
+    def described(self, values: torch.Tensor, step: int = 1) -> torch.Tensor:
+        """See `Form`: the columns of its neighbourhoods, or of every `step`-th, `[width, z', y', x']`."""
+        return self.features.of_block(values, self._space, step)
 
     def scores(self, described: torch.Tensor) -> torch.Tensor:
         """See `Form`."""
@@ -186,8 +182,7 @@ class SpectralForm:
 
     def of_windows(self, windows: torch.Tensor) -> torch.Tensor:
         """See `Form`."""
-        columns = self.features.columns(windows)
-        return self._of_columns(columns if self.waves is None else columns[places_of(self.features.size, self.waves)])
+        return self._of_columns(self.features.columns(windows))
 
     def _of_columns(self, columns: torch.Tensor) -> torch.Tensor:
         directions, offsets = self.terms.directions.to(columns), self.terms.offsets.to(columns)
@@ -224,14 +219,6 @@ def terms_of(decision: Decision, columns: torch.Tensor) -> Terms:
     return Terms(directions, -(directions @ mean), weights, constant)
 
 
-def _without_high(decision: LinearDecision, features: SpectralFeatures, columns: torch.Tensor, waves: int) -> Terms:
-    """What a linear decision makes of the low frequencies, the high ones replaced by what these let expect of them."""
-    low = columns[places_of(features.size, waves)]
-    design = torch.cat([low, torch.ones_like(low[:1])]).T
-    fitted = torch.linalg.lstsq(design, decision.scores(columns)[:, None], driver="gelsd").solution[:, 0]
-    return Terms(fitted[None, :-1], fitted[-1:], fitted.new_empty(0), 0.0)
-
-
 def forms(decision: Decision, features: Features, columns: torch.Tensor) -> Iterator[Form]:
     """Forms of a decision, the cheapest first; the last holds all its terms.
 
@@ -244,9 +231,6 @@ def forms(decision: Decision, features: Features, columns: torch.Tensor) -> Iter
     """
     terms = terms_of(decision, columns)
     if isinstance(features, SpectralFeatures):
-        if isinstance(decision, LinearDecision):
-            for waves in range(1, features.size // 2):
-                yield SpectralForm(features, _without_high(decision, features, columns, waves), waves)
         yield SpectralForm(features, terms)
         return
     assert isinstance(features, LinearFeatures)

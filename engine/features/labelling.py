@@ -1,19 +1,21 @@
 """The cluster of every neighbourhood of a volume: decided in 32 bits, and in 64 where that is too close to call.
 
-How far the cheap form of a decision (`engine.features.forms`) strays is measured on a sample of the volume's own
-neighbourhoods. Where its answer lies nearer to zero than that, the neighbourhood is written out and the rule is
-applied to it as it stands, so that the labels are those of the plain definition.
+How far a cheap form of a decision (`engine.features.forms`, `engine.features.interpolation`) strays is measured on a
+sample of the volume's own neighbourhoods. Where its answer lies nearer to zero than that, the neighbourhood is written
+out: all terms are formed in 32 bits, and where that is too close as well the rule is applied as it stands, so that the
+labels are those of the plain definition.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from engine.features.decisions import Decision
+from engine.features.decisions import Decision, LinearDecision
 from engine.features.forms import FAST, Form, SpectralForm, forms
-from engine.features.modes import Features
+from engine.features.interpolation import Field, Interpolation, interpolate
+from engine.features.modes import Features, LinearFeatures
 from engine.features.neighbourhoods import Neighbourhoods
 
 SAMPLE = (4_000, 20_000)
@@ -23,12 +25,11 @@ BEYOND = 1e-4
 """Share of them whose error may exceed the margin; one that does matters only where it exceeds the answer too."""
 
 SAFETY = 1.5
-AT_ONCE = 4096
+AT_ONCE = 2048
 """Neighbourhoods that are written out together."""
 
-AGAIN = (60_000.0, 200_000.0)
-"""Cost of forming one score anew, in multiplications of the cheap forms, for linear features and for spectra (measured:
-about 2 and 6 µs)."""
+AGAIN = 30_000.0
+"""Cost of forming one score anew in 32 bits, in multiplications of the cheap forms (measured: about 1 µs)."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,17 @@ class Rule:
         Its cheap form.
     margin
         Scores nearer to zero than this are formed anew.
+    whole
+        The form with all its terms.
+    rounding
+        Scores of that form nearer to zero than this are formed anew in 64 bits.
     """
 
     decision: Decision
     form: Form
     margin: float
+    whole: Form
+    rounding: float
 
 
 @dataclass(frozen=True)
@@ -60,11 +67,14 @@ class Labelling:
         The neighbourhoods, and what they are described by.
     rules
         One or several.
+    field
+        The interpolated scores of the only rule; None = each is formed.
     """
 
     boxes: Neighbourhoods
     features: Features
     rules: tuple[Rule, ...]
+    field: Field | None = None
 
     @property
     def planes(self) -> int:
@@ -72,32 +82,61 @@ class Labelling:
         return self.rules[0].form.planes
 
     def labels(self, start: int, stop: int) -> list[torch.Tensor]:
-        """Cluster of each neighbourhood of planes [start, stop) by each rule: bool `[z, y, x]`, True = the second."""
-        boxes, reach, form = self.boxes, self.boxes.size - 1, self.rules[0].form
-        shape = (stop - start, *boxes.shape[1:])
-        results = [torch.empty(shape, dtype=torch.bool, device=boxes.volume.device) for _ in self.rules]
-        rows = max(1, form.voxels // (form.planes * boxes.shape[2]))
+        """Cluster of each neighbourhood of planes [start, stop) by each rule: bool `[z, y, x]`, True = the second.
+
+        Where scores are interpolated `start` is even.
+        """
+        height, width = self.boxes.shape[1:]
+        results = [
+            torch.empty((stop - start, height, width), dtype=torch.bool, device=self.boxes.volume.device)
+            for _ in self.rules
+        ]
         close: list[list[torch.Tensor]] = [[] for _ in self.rules]
+        for number, plane, row, scores in self._scores(start, stop):
+            n, last = len(scores), row + scores.shape[1]
+            torch.gt(scores, 0, out=results[number][plane - start : plane - start + n, row:last])
+            z, y, x = torch.nonzero(scores.abs_() <= self.rules[number].margin, as_tuple=True)
+            close[number].append(((z + plane) * height + y + row) * width + x)
+        for rule, result, found in zip(self.rules, results, close, strict=True):
+            # Together at the end: written out a few at a time they would cost several times as much.
+            numbers, flat = torch.cat(found), result.view(-1)
+            for part in numbers.split(AT_ONCE):
+                flat[part - start * height * width] = self._decided(rule, part)
+        return results
+
+    def _scores(self, start: int, stop: int) -> Iterator[tuple[int, int, int, torch.Tensor]]:
+        """(rule, plane, row, cheap scores `[z, y, x]` from there on), block by block."""
+        if self.field is not None:
+            step = max(2, self.rules[0].form.planes)
+            for plane in range(start, stop, step):
+                yield 0, plane, 0, self.field.scores(plane, min(plane + step, stop))
+            return
+        boxes, reach, form = self.boxes, self.boxes.size - 1, self.rules[0].form
+        rows = max(1, form.voxels // (form.planes * boxes.shape[2]))
         for plane in range(start, stop, form.planes):
             end = min(plane + form.planes, stop)
             for row in range(0, boxes.shape[1], rows):
                 last = min(row + rows, boxes.shape[1])
                 described = form.described(boxes.volume[plane : end + reach, row : last + reach] - boxes.centre)
-                for rule, result, found in zip(self.rules, results, close, strict=True):
-                    scores = rule.form.scores(described)
-                    torch.gt(scores, 0, out=result[plane - start : end - start, row:last])
-                    z, y, x = torch.nonzero(scores.abs_() <= rule.margin, as_tuple=True)
-                    found.append(((z + plane) * boxes.shape[1] + y + row) * boxes.shape[2] + x)
-        for rule, result, found in zip(self.rules, results, close, strict=True):
-            # Together at the end: written out a few at a time they would cost several times as much.
-            numbers, flat = torch.cat(found), result.view(-1)
-            for part in numbers.split(AT_ONCE):
-                scores = rule.decision.scores(self.features.columns(boxes.take(part).T.contiguous()))
-                flat[part - start * boxes.shape[1] * boxes.shape[2]] = scores > 0
-        return results
+                for number, rule in enumerate(self.rules):
+                    yield number, plane, row, rule.form.scores(described)
+
+    def _decided(self, rule: Rule, numbers: torch.Tensor) -> torch.Tensor:
+        """Clusters of the neighbourhoods with these numbers, written out."""
+        if rule.form is rule.whole and self.field is None:
+            return self._exact(rule, numbers)
+        scores = rule.whole.of_windows(self.boxes.columns(numbers, FAST))
+        seconds = scores > 0
+        close = torch.nonzero(scores.abs_() <= rule.rounding).view(-1)
+        if len(close):
+            seconds[close] = self._exact(rule, numbers[close])
+        return seconds
+
+    def _exact(self, rule: Rule, numbers: torch.Tensor) -> torch.Tensor:
+        return rule.decision.scores(self.features.columns(self.boxes.columns(numbers))) > 0
 
 
-def labellings(boxes: Neighbourhoods, features: Features, decisions: Sequence[Decision]) -> list[Labelling]:
+def labellings(boxes: Neighbourhoods, features: Features, decisions: Sequence[Decision]) -> Iterator[Labelling]:
     """The cheapest ways to apply decisions to one volume that give their labels.
 
     Parameters
@@ -107,10 +146,22 @@ def labellings(boxes: Neighbourhoods, features: Features, decisions: Sequence[De
     decisions
         They come back in this order, shared out among one or several labellings.
     """
-    rules = rules_for(boxes, features, decisions)
-    if all(isinstance(rule.form, SpectralForm) and rule.form.waves is None for rule in rules):
-        return [Labelling(boxes, features, tuple(rules))]  # the transform is what costs, so it is shared
-    return [Labelling(boxes, features, (rule,)) for rule in rules]
+    together: list[Rule] = []
+    for rule in rules_for(boxes, features, decisions):
+        found = _interpolated(boxes, rule)
+        if isinstance(rule.form, SpectralForm) and found is None:
+            together.append(rule)  # the transform is what costs, so it is shared
+            continue
+        if together:
+            yield Labelling(boxes, features, tuple(together))
+            together = []
+        if found is None:
+            yield Labelling(boxes, features, (rule,))
+        else:
+            interpolation, rule = found
+            yield Labelling(boxes, features, (rule,), Field(boxes, interpolation))
+    if together:
+        yield Labelling(boxes, features, tuple(together))
 
 
 def rules_for(boxes: Neighbourhoods, features: Features, decisions: Sequence[Decision], seed: int = 0) -> list[Rule]:
@@ -118,23 +169,47 @@ def rules_for(boxes: Neighbourhoods, features: Features, decisions: Sequence[Dec
     random = np.random.default_rng(seed)
     fewest, most = SAMPLE
     count = min(max(boxes.count // 100, fewest), most, boxes.count)
+    if isinstance(features, LinearFeatures) and all(isinstance(decision, LinearDecision) for decision in decisions):
+        count = min(fewest, boxes.count)  # nothing but rounding is measured
     chosen = torch.from_numpy(np.sort(random.integers(0, boxes.count, count)))
-    windows = boxes.take(chosen.to(boxes.volume.device)).T.contiguous()
+    windows = boxes.columns(chosen.to(boxes.volume.device))
     columns, fast = features.columns(windows), windows.to(FAST)
     return [_cheapest(decision, features, columns, fast) for decision in decisions]
 
 
 def _cheapest(decision: Decision, features: Features, columns: torch.Tensor, fast: torch.Tensor) -> Rule:
     exact = decision.scores(columns)
+    tried = list(forms(decision, features, columns))
+    rounding = _margin(tried[-1].of_windows(fast) - exact)
     best: tuple[float, Rule] | None = None
-    for form in forms(decision, features, columns):
+    for form in tried:
         if best is not None and form.cost > best[0]:
             break
-        error = (form.of_windows(fast) - exact).abs()
-        margin = SAFETY * float(error.sort().values[-max(1, round(BEYOND * len(error)))])
-        again = float((exact.abs() <= margin).double().mean())
-        cost = form.cost + again * AGAIN[isinstance(form, SpectralForm)]
+        margin = rounding if form is tried[-1] else _margin(form.of_windows(fast) - exact)
+        cost = form.cost + AGAIN * _share_within(exact, margin)
         if best is None or cost < best[0]:
-            best = cost, Rule(decision, form, margin)
+            best = cost, Rule(decision, form, margin, tried[-1], rounding)
     assert best is not None
     return best[1]
+
+
+def _interpolated(boxes: Neighbourhoods, rule: Rule) -> tuple[Interpolation, Rule] | None:
+    """Whether interpolating pays: with quadratic rules, whose scores vary too much, it does not."""
+    if not isinstance(rule.form, SpectralForm) or not isinstance(rule.decision, LinearDecision):
+        return None
+    found = interpolate(boxes, rule.form)
+    if found is None:
+        return None
+    margin = _margin(found.errors)
+    if rule.form.cost / 7 + AGAIN * _share_within(found.scores, margin) > rule.form.cost:
+        return None
+    return found, Rule(rule.decision, rule.form, margin + rule.rounding, rule.whole, rule.rounding)
+
+
+def _margin(errors: torch.Tensor) -> float:
+    errors = errors.abs()
+    return SAFETY * float(errors.kthvalue(len(errors) - max(1, round(BEYOND * len(errors))) + 1).values)
+
+
+def _share_within(scores: torch.Tensor, margin: float) -> float:
+    return float((scores.abs() <= margin).double().mean())

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from engine.features.filters import gabor_bank
-from engine.features.spectra import frequencies, half_magnitudes, places
+from engine.features.spectra import frequencies, half_magnitudes, magnitudes_of, places
 from engine.features.workspace import Workspace
 
 
@@ -99,17 +99,14 @@ class SpectralFeatures:
 
     def columns(self, windows: torch.Tensor) -> torch.Tensor:
         """See `Features`."""
-        return self.of_block(windows.reshape(*[self.size] * 3, -1)).reshape(self.width, -1)
+        return _doubled(magnitudes_of(windows))
 
-    def of_block(self, values: torch.Tensor, space: Workspace | None = None, waves: int | None = None) -> torch.Tensor:
-        """Columns of all neighbourhoods of a block `[z, y, x, …]`: `[width, z − N + 1, y − N + 1, x − N + 1, …]`.
+    def of_block(self, values: torch.Tensor, space: Workspace | None = None, step: int = 1) -> torch.Tensor:
+        """Columns of all neighbourhoods of a block `[z, y, x]`, or of every `step`-th: `[width, z', y', x']`.
 
-        With a `space` it holds the result, which then stands until the next call; with `waves` only the columns of
-        `frequencies(N, waves)` are formed.
+        With a `space` it holds the result, which then stands until the next call.
         """
-        found = half_magnitudes(values, self.size, space, waves)
-        found[1:] *= 2**0.5
-        return found
+        return _doubled(half_magnitudes(values, self.size, space, step))
 
     def described(self, columns: np.ndarray, centre: float) -> np.ndarray:
         """See `Features`."""
@@ -119,6 +116,12 @@ class SpectralFeatures:
         middle = self.n_features // 2
         features[:, middle] = columns[:, 0] + self.n_features * centre
         return features
+
+
+def _doubled(magnitudes: torch.Tensor) -> torch.Tensor:
+    """All but the first stand for two features each."""
+    magnitudes[1:] *= 2**0.5
+    return magnitudes
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,15 @@ BATCH_VOXELS = 32_768
 Result = TypeVar("Result")
 
 
+def in_slabs(count: int, planes: int, threads: int, work: Callable[[int, int], Result]) -> Iterator[Result]:
+    """Results of `work(start, stop)` for successive slabs of so many planes, in order, several at once.
+
+    Slabs side by side need no barrier within each operation; on a busy machine those cost the most.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(lambda start: work(start, min(start + planes, count)), range(0, count, planes))
+
+
 class Neighbourhoods:
     """The neighbourhoods of a volume in raster order of their corners, values taken relative to `centre`.
 
@@ -53,10 +62,7 @@ class Neighbourhoods:
         """
         planes = max(1, min(SLAB_VOXELS // (self.shape[1] * self.shape[2]), -(-self.shape[0] // 8)))
         planes = -(-planes // at_least) * at_least
-        starts = range(0, self.shape[0], planes)
-        # Slabs side by side need no barrier within each operation; on a busy machine those cost the most.
-        with ThreadPoolExecutor(self.threads) as pool:
-            yield from pool.map(lambda start: work(start, min(start + planes, self.shape[0])), starts)
+        yield from in_slabs(self.shape[0], planes, self.threads, work)
 
     def correlate(self, start: int, stop: int, kernels: torch.Tensor) -> torch.Tensor:
         """Dot products of the neighbourhoods of some planes with kernels.
@@ -106,10 +112,22 @@ class Neighbourhoods:
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
         """The neighbourhoods with these numbers (raster order of the corners), written out: float64 `[n, N³]`."""
+        return self.volume.reshape(-1)[self._corners(indices)[:, None] + self._offsets].to(FLOAT) - self.centre
+
+    def columns(self, indices: torch.Tensor, dtype: torch.dtype = FLOAT) -> torch.Tensor:
+        """Like `take`, one neighbourhood a column: `[N³, n]` of a type."""
+        return torch.take(self.volume, self._corners(indices) + self._offsets[:, None]).to(dtype).sub_(self.centre)
+
+    def mirrored(self, axis: int, start: int, stop: int) -> torch.Tensor:
+        """Voxels [start, stop) of an axis, those beyond its ends mirrored as for blurring: (d c b a | a b c d)."""
+        length = self.volume.shape[axis]
+        position = torch.arange(start, stop, device=self.volume.device) % (2 * length)
+        return torch.where(position < length, position, 2 * length - 1 - position)
+
+    def _corners(self, indices: torch.Tensor) -> torch.Tensor:
         plane = self.shape[1] * self.shape[2]
         z, rest = indices // plane, indices % plane
-        corners = self._position(z, rest // self.shape[2], rest % self.shape[2])
-        return self.volume.reshape(-1)[corners[:, None] + self._offsets].to(FLOAT) - self.centre
+        return self._position(z, rest // self.shape[2], rest % self.shape[2])
 
     def _position(self, z: torch.Tensor, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         return (z * self.volume.shape[1] + y) * self.volume.shape[2] + x

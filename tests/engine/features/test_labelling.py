@@ -77,18 +77,3 @@ def test_a_prepared_part_is_the_part_of_the_whole(noisy_balls):
     scale = float(whole.min()), float(whole.max())
     part = prepare(noisy_balls, S1Parameters(), value_range=scale, inside=inside)
     np.testing.assert_array_equal(part.densities.numpy(), blurred[inside])
-
-
-def test_low_frequencies_alone_tell_most_of_what_k_means_says(noisy_balls):
-    parameters = S1Parameters(mode="ffts", max_neighbourhoods=3000)
-    prepared = prepare(noisy_balls, parameters)
-    ((_, model),) = fit_each(prepared, [parameters])
-    boxes = prepared.neighbourhoods(5, model.centre)
-    columns = model.features.columns(boxes.take(torch.arange(boxes.count)).T)
-    low, full = forms(model.decision, model.features, columns)
-    assert (low.waves, full.waves) == (1, None)
-    assert low.cost < full.cost / 3
-    block = boxes.volume[:9, :14] - boxes.centre
-    wanted = full.scores(full.described(block)).clone()
-    agree = (low.scores(low.described(block)) > 0) == (wanted > 0)
-    assert agree.double().mean() > 0.97

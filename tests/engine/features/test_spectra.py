@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.features.modes import MODES
-from engine.features.spectra import frequencies, half_magnitudes
+from engine.features.spectra import frequencies, half_magnitudes, magnitudes_of
 from engine.features.workspace import Workspace
 
 
@@ -23,6 +23,20 @@ def test_every_neighbourhood(shape, size):
     plain = spectra(np.lib.stride_tricks.sliding_window_view(volume, (size,) * 3))
     got = features.described(columns.reshape(features.width, -1).T.numpy(), 0.0)
     np.testing.assert_allclose(got, plain.reshape(-1, size**3), atol=1e-12)
+
+
+@pytest.mark.parametrize(("shape", "size", "step"), [((7, 9, 8), 5, 2), ((12, 11, 10), 3, 3), ((5, 6, 14), 5, 2)])
+def test_every_second_neighbourhood(shape, size, step):
+    volume = torch.from_numpy(np.random.default_rng(3).random(shape))
+    wanted = half_magnitudes(volume, size)[:, ::step, ::step, ::step]
+    torch.testing.assert_close(half_magnitudes(volume, size, step=step), wanted)
+
+
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_neighbourhoods_written_out(size):
+    volume = torch.from_numpy(np.random.default_rng(4).random((size + 1, size + 3, size + 2)))
+    windows = volume.unfold(0, size, 1).unfold(1, size, 1).unfold(2, size, 1).reshape(-1, size**3).T
+    torch.testing.assert_close(magnitudes_of(windows), half_magnitudes(volume, size).flatten(1))
 
 
 def test_distances_are_those_of_all_125():
