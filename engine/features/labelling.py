@@ -6,7 +6,7 @@ out: all terms are formed in 32 bits, and where that is too close as well the ru
 labels are those of the plain definition.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from engine.features.decisions import Decision, LinearDecision
 from engine.features.forms import FAST, Form, SpectralForm, forms
 from engine.features.interpolation import Field, Interpolation, interpolate
 from engine.features.modes import Features, LinearFeatures
-from engine.features.neighbourhoods import Neighbourhoods
+from engine.features.neighbourhoods import SLAB_VOXELS, Neighbourhoods, Result, in_slabs
 
 SAMPLE = (4_000, 20_000)
 """Fewest and most neighbourhoods on which the error of the cheap form is measured; between them a hundredth of all."""
@@ -76,10 +76,13 @@ class Labelling:
     rules: tuple[Rule, ...]
     field: Field | None = None
 
-    @property
-    def planes(self) -> int:
-        """Planes that are worked on together."""
-        return self.rules[0].form.planes
+    def each_slab(self, work: Callable[[int, int], Result]) -> Iterator[Result]:
+        """Results of `work(start, stop)` for slabs of planes, in order; of a size that keeps all threads busy alike."""
+        boxes, planes = self.boxes, self.rules[0].form.planes
+        fewest = max(1, SLAB_VOXELS // (boxes.shape[1] * boxes.shape[2]))
+        rounds = -(-boxes.shape[0] // (max(planes, fewest) * boxes.threads))
+        planes = -(-boxes.shape[0] // (rounds * boxes.threads))
+        yield from in_slabs(boxes.shape[0], planes + planes % 2 if self.field else planes, boxes.threads, work)
 
     def labels(self, start: int, stop: int) -> list[torch.Tensor]:
         """Cluster of each neighbourhood of planes [start, stop) by each rule: bool `[z, y, x]`, True = the second.

@@ -55,13 +55,9 @@ class Neighbourhoods:
         grid = torch.meshgrid(*[torch.arange(size, device=volume.device)] * 3, indexing="ij")
         self._offsets = self._position(*grid).reshape(-1)
 
-    def each_slab(self, work: Callable[[int, int], Result], at_least: int = 1) -> Iterator[Result]:
-        """Results of `work(start, stop)` for successive slabs of planes of neighbourhoods, in order.
-
-        Slabs have a multiple of `at_least` planes, where there are so many.
-        """
+    def each_slab(self, work: Callable[[int, int], Result]) -> Iterator[Result]:
+        """Results of `work(start, stop)` for successive slabs of planes of neighbourhoods, in order."""
         planes = max(1, min(SLAB_VOXELS // (self.shape[1] * self.shape[2]), -(-self.shape[0] // 8)))
-        planes = -(-planes // at_least) * at_least
         yield from in_slabs(self.shape[0], planes, self.threads, work)
 
     def correlate(self, start: int, stop: int, kernels: torch.Tensor) -> torch.Tensor:

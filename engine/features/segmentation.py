@@ -185,7 +185,7 @@ def label_each(
         # Bound here, once for each round of the loop, because the slabs are worked on by other threads.
         label_slab = partial(_label_slab, labelling, [m[half:-half, half:-half, half:-half] for m in maps])
         ones = np.zeros(len(together), np.int64)
-        for done, of_slab in boxes.each_slab(label_slab, at_least=labelling.planes):
+        for done, of_slab in labelling.each_slab(label_slab):
             ones += of_slab
             part(done / boxes.shape[0], "Labelling voxels")
         seconds = (time.perf_counter() - began) / len(together)
