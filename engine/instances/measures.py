@@ -23,8 +23,8 @@ class Instances:
         3]`.
     sizes
         Voxels, int64 `[n]`.
-    boxes
-        Smallest box around each, as slices (z, y, x).
+    extents
+        Smallest box around each, int64 `[n, 3, 2]`: start and stop along z, y, x.
     scores
         Compactness, float64 `[n]` in (0, 1]: the second moment that a ball of the same volume has about its
         centre, divided by that of the instance (each voxel a unit cube). 1 = a ball, which no shape of that
@@ -34,11 +34,16 @@ class Instances:
     labels: np.ndarray
     centroids: np.ndarray
     sizes: np.ndarray
-    boxes: list[Box]
+    extents: np.ndarray
     scores: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def boxes(self) -> list[Box]:
+        """The extents as slices (z, y, x), which index an array."""
+        return [(slice(*z), slice(*y), slice(*x)) for z, y, x in self.extents.tolist()]
 
     def where(self, kept: np.ndarray) -> "Instances":
         """Those of them for which `kept`, bool `[n]`, holds."""
@@ -46,7 +51,7 @@ class Instances:
             labels=self.labels[kept],
             centroids=self.centroids[kept],
             sizes=self.sizes[kept],
-            boxes=[self.boxes[i] for i in np.flatnonzero(kept)],
+            extents=self.extents[kept],
             scores=self.scores[kept],
         )
 
@@ -64,8 +69,15 @@ def centroids(labels: np.ndarray) -> Instances:
     Instances
     """
     if not labels.any():
-        return Instances(np.empty(0, np.int64), np.empty((0, 3)), np.empty(0, np.int64), [], np.empty(0))
-    found = cc3d.statistics(np.ascontiguousarray(labels))
+        return Instances(
+            np.empty(0, np.int64),
+            np.empty((0, 3)),
+            np.empty(0, np.int64),
+            np.empty((0, 3, 2), np.int64),
+            np.empty(0),
+        )
+    # As numbers: tens of thousands of slices keep Python's garbage collection busy for half a second.
+    found = cc3d.statistics(np.ascontiguousarray(labels), no_slice_conversion=True)
     sizes = found["voxel_counts"].astype(np.int64)
     means = np.asarray(found["centroids"], np.float64)
     kept = np.flatnonzero(sizes[1:]) + 1
@@ -74,7 +86,7 @@ def centroids(labels: np.ndarray) -> Instances:
         labels=kept.astype(np.int64),
         centroids=means[kept],
         sizes=sizes[kept],
-        boxes=[found["bounding_boxes"][label] for label in kept],
+        extents=found["bounding_boxes"][kept].astype(np.int64).reshape(-1, 3, 2) + [0, 1],  # its last voxel is in
         scores=scores[kept],
     )
 

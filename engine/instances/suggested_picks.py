@@ -358,6 +358,6 @@ def _moved(instances: Instances, slices: int) -> Instances:
         labels=instances.labels,
         centroids=instances.centroids + np.array([slices, 0, 0]),
         sizes=instances.sizes,
-        boxes=[(slice(z.start + slices, z.stop + slices), y, x) for z, y, x in instances.boxes],
+        extents=instances.extents + np.array([[slices], [0], [0]]),
         scores=instances.scores,
     )

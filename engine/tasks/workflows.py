@@ -18,7 +18,7 @@ from engine.tasks.task import Box
 from engine.tasks.unsupervised import UnsupervisedParameters
 from engine.tasks.whole_tomogram import lamella, value_range
 
-SAMPLE = 12_000
+SAMPLE = 6_000
 """Neighbourhoods that a preview learns from."""
 
 WORKFLOWS = tuple((features, method) for features in ("intensities", "gabor", "ffts") for method in ("kmeans", "gmm"))

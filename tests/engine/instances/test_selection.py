@@ -12,7 +12,7 @@ def instances(places, sizes=None, labels=None):
     n = len(places)
     sizes = np.full(n, 10) if sizes is None else np.array(sizes)
     labels = np.arange(1, n + 1) if labels is None else np.array(labels)
-    return Instances(labels, places, sizes, [(slice(0, 1),) * 3] * n, np.linspace(0.1, 0.9, n))
+    return Instances(labels, places, sizes, np.tile([0, 1], (n, 3, 1)), np.linspace(0.1, 0.9, n))
 
 
 def test_the_border_is_counted_from_the_outermost_voxels():

@@ -49,9 +49,9 @@ def test_all_six_find_the_balls(project: Project) -> None:
 
 
 def test_the_whole_volume_is_the_full_run_but_for_the_sample(project: Project) -> None:
-    found = look(project, s1={"max_neighbourhoods": 10_000})
+    found = look(project, s1={"max_neighbourhoods": 5_000})
     find_task("unsupervised").run(
-        validated(find_task("unsupervised"), {"tomograms": ["ts"], "max_neighbourhoods": 10_000}), project, EchoJob()
+        validated(find_task("unsupervised"), {"tomograms": ["ts"], "max_neighbourhoods": 5_000}), project, EchoJob()
     )
     with open_volume(project.segmentation("ts__intensities_kmeans").path) as volume:
         full = volume.read()
