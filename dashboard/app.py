@@ -23,6 +23,7 @@ from streamlit import config
 
 from dashboard import served
 from dashboard.guard import Guard, require_token
+from dashboard.viewer import crop_routes
 from dashboard.viewer.routes import ROUTES
 from engine.errors import UserError
 from engine.jobs import launch, list_jobs
@@ -70,7 +71,12 @@ def _end_if_reachable() -> None:
         time.sleep(0.1)
 
 
-app = st.App(Path(__file__).with_name("main.py"), routes=ROUTES, middleware=[Middleware(Guard)], lifespan=_lifespan)
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    routes=[*ROUTES, *crop_routes.ROUTES],
+    middleware=[Middleware(Guard)],
+    lifespan=_lifespan,
+)
 
 
 def prepare(project: str | None, port: int, *, no_token: bool) -> None:

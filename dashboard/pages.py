@@ -11,6 +11,7 @@ _VIEWS = Path(__file__).with_name("views")
 GROUPS = {
     "Project": (("overview", "Overview"), ("tomograms", "Tomograms")),
     "Look": (("viewer", "Viewer"),),
+    "Label": (("annotate", "Annotate"),),
     "Find": (("unsupervised", "Unsupervised"), ("pick", "Pick")),
     "Results": (("objects", "Objects"), ("evaluate", "Evaluate")),
     "Run": (("jobs", "Jobs"),),

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from engine import evaluate_command, picket_commands
+from engine import convert_command, edit_command, evaluate_command, picket_commands
 from engine.errors import UserError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(edit_command.app)
+app.add_typer(convert_command.app)
 app.add_typer(evaluate_command.app)
 app.add_typer(picket_commands.app)
 

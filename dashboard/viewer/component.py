@@ -15,8 +15,9 @@ from streamlit.components.v2 import component
 from dashboard import served
 from dashboard.viewer import position
 from dashboard.viewer.contents import Goto, LabelClass, LabelLayer, ObjectLayer, PointLayer, PreviewBox
+from dashboard.viewer.hearing import acknowledged, hear
 from dashboard.viewer.layers import layer_version
-from dashboard.viewer.outbox import Acknowledged, Event, take
+from dashboard.viewer.outbox import Event
 from dashboard.viewer.position import Position
 from dashboard.viewer.routes import STATIC, STATIC_URL
 
@@ -31,7 +32,6 @@ __all__ = [
     "slice_viewer",
 ]
 
-_ACKNOWLEDGED = "viewer.acknowledged"
 _LINK_USED = "viewer.link-used"
 
 # The files are imported from our own route, because a module given as text cannot import its neighbours.
@@ -114,26 +114,22 @@ def slice_viewer(
         "large": one large plane and two small ones; "single": one plane.
     heard
         Called for each event before the page runs; without it they are in the returned state. Types:
-        `selected` (`id`, `table`), `moved` (`x, y, z`), `added` (`x, y, z, class_name`), `deleted` (`id`),
-        `dragged` (`id, x, y, z`), `undo`, `redo`; all with `tomogram`.
+        `selected` (`ids` and the last of them as `id`, None when nothing is selected), `moved` (`x, y, z`), `added`
+        (`x, y, z, class_name`), `deleted` (`ids` and the first as `id`), `dragged` (`id, x, y, z`), `class_chosen`
+        (`class_name`), `undo`, `redo`; all with `tomogram`, those of objects with `table`.
     """
     _use_link(session_id, tomogram)
     project = served.project()
     pending = f"viewer.pending.{key}"
 
     def listen() -> None:
-        acknowledged: Acknowledged = st.session_state.get(_ACKNOWLEDGED, {})
-        events, st.session_state[_ACKNOWLEDGED] = take(st.session_state[key]["outbox"], acknowledged)
-        for event in events:
-            if heard is not None:
-                heard(event)
-            else:
-                st.session_state.setdefault(pending, []).append(event)
+        keep = st.session_state.setdefault(pending, []) if heard is None else []
+        hear(session_id, st.session_state[key]["outbox"], heard or keep.append)
 
     data: dict[str, Any] = {
         "owner": key,
         "session": session_id,
-        "acknowledged": st.session_state.get(_ACKNOWLEDGED, {}),
+        "acknowledged": acknowledged(session_id),
         "tomogram": tomogram,
         "version": layer_version(f"tomogram:{tomogram}"),
         "start": position.get(session_id, tomogram) or position.latest(tomogram),

@@ -9,6 +9,9 @@ import numpy as np
 from dashboard.viewer.layers import layer_version
 from engine.project import Project
 
+NO_TABLE = "no table"
+"""The version of a table that is not there yet."""
+
 
 @dataclass(frozen=True)
 class LabelClass:
@@ -67,38 +70,47 @@ class ObjectLayer:
     Attributes
     ----------
     version
-        From `Project.table_version`: the browser fetches the rows anew when it changes.
+        From `Project.table_version`: the browser fetches the rows anew when it changes. NO_TABLE for a table that
+        the first object will create: it is shown empty.
     selected
-        The id of the object that the page has selected; the viewer's own clicks come back as events.
+        The id of the object that the page has selected, or several, the last one being the one to go by; the viewer's
+        own clicks come back as events.
     editable
         Whether objects can be added, moved and deleted in the viewer (they come as events).
     new_class
-        The class of objects added with the keyboard.
+        The class of objects that are added.
+    class_keys
+        Whether the keys 1 to 9 choose `new_class` (they come as events) in place of a plane.
     """
 
     table: str
     version: str
     visible: bool = True
     name: str | None = None
-    selected: int | None = None
+    selected: int | Sequence[int] | None = None
     editable: bool = False
     new_class: str | None = None
+    class_keys: bool = False
 
     def spec(self, project: Project) -> dict[str, Any]:
         """What the browser is told."""
+        chosen = self.selected
+        ids = [] if chosen is None else [int(i) for i in chosen] if isinstance(chosen, Sequence) else [chosen]
         return {
             "key": f"table:{self.table}",
             "table": self.table,
             "version": self.version,
             "name": self.name or self.table,
             "visible": self.visible,
-            "selected": self.selected,
+            "selected": ids[-1] if ids else None,
+            "selected_ids": ids,
             "editable": self.editable,
             "new_class": self.new_class,
+            "class_keys": self.class_keys,
             "classes": [
                 {"name": c.name, "label": c.label, "colour": c.colour, "radius": c.radius} for c in project.classes
             ],
-            "rows": None,
+            "rows": {"id": [], "class": [], "x": [], "y": [], "z": []} if self.version == NO_TABLE else None,
         }
 
 
@@ -131,8 +143,10 @@ class PointLayer:
             "name": self.name,
             "visible": True,
             "selected": None,
+            "selected_ids": [],
             "editable": False,
             "new_class": None,
+            "class_keys": False,
             "classes": [{"name": self.name, "label": 1, "colour": self.colour, "radius": self.radius}],
             "rows": rows,
         }

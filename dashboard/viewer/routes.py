@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from dashboard import served
 from dashboard.viewer import display_copy, layers, position, quantise
 from engine.errors import UserError
+from engine.project import TableStore
 from engine.volumes import take_slice, to_display
 
 STATIC = Path(__file__).with_name("static")
@@ -135,8 +137,7 @@ def objects(request: Request) -> Response:
     """The objects of one table in one tomogram, column by column."""
     project = served.project()
     table, tomogram = _text(request, "table"), _text(request, "tomogram")
-    version = project.table_version(table)
-    rows = project.table(table).rows
+    rows, version = _rows(project.root, table, project.table_version(table))
     rows = rows[rows["tomogram"] == tomogram]
     columns = {name: _finite(rows[name].to_numpy(dtype=float)) for name in ("x", "y", "z", "score")}
     content = {"version": version, "id": rows["id"].tolist(), "class": rows["class"].tolist(), **columns}
@@ -204,8 +205,21 @@ def _as_labels(plane: np.ndarray) -> np.ndarray:
     return plane.astype(np.int8) if plane.dtype.kind == "b" else plane
 
 
+@functools.lru_cache(maxsize=4)
+def _rows(root: Path, table: str, version: str) -> tuple[pd.DataFrame, str]:
+    """The rows of a table and the version that they are of: a newer one where it was saved meanwhile.
+
+    Each version is asked for once per tab and tomogram; reading 100,000 rows anew each time would be felt.
+    """
+    found, read = TableStore(root).read_version(table)
+    return found.rows, read
+
+
 def _finite(values: np.ndarray) -> list[float | None]:
-    return [round(float(v), 3) if np.isfinite(v) else None for v in values]
+    rounded = values.round(3)
+    if np.isfinite(rounded).all():
+        return list(rounded.tolist())
+    return [v if np.isfinite(v) else None for v in rounded.tolist()]
 
 
 def _shape(plane: np.ndarray) -> str:

@@ -5,7 +5,6 @@ import streamlit as st
 
 from dashboard import served
 from dashboard.pages import page
-from dashboard.viewer.component import LabelLayer, PointLayer, PreviewBox
 from dashboard.viewer.layers import put_preview
 from dashboard.widgets import current
 from dashboard.widgets.frame import empty, header
@@ -15,7 +14,7 @@ from dashboard.widgets.live_box import BAR_HEIGHT, Live, live_box
 from dashboard.widgets.numbers import moment, plural
 from dashboard.widgets.suggestions import ask, suggestions, take_asked
 from dashboard.widgets.task_form import task_form
-from dashboard.widgets.viewing import overlay_layers, viewer
+from dashboard.widgets.viewing import overlay_layers, preview_viewer
 from dashboard.widgets.workflow_grid import workflow_grid
 from engine.project import Project, Tomogram
 from engine.tasks import find_task, validated
@@ -65,27 +64,18 @@ def workflows(project: Project, tomogram: Tomogram, raw: dict[str, object], pick
     def show(live: Live[SideBySide]) -> None:
         overlays = overlay_layers(project, tomogram.name)
         if live.box is None:
-            viewer(tomogram, overlays=overlays, below=BAR_HEIGHT)
+            preview_viewer(tomogram, overlays, None, None, None, 0.0, BAR_HEIGHT)
             return
         picture, grid = st.columns([1.75, 1], gap="small")
         preview = None
         if live.answer is not None:
             preview = next(p for p in live.answer.previews if p.workflow == chosen)
-        layers, points = list[LabelLayer](), list[PointLayer]()
-        radius = float(picking.get("radius") or 50.0)
+        key, radius = None, float(picking.get("radius") or 50.0)
         if preview is not None and preview.labels is not None:
             key = put_preview(current.session_id(), preview.labels.astype(np.int32), live.box.start, "unsupervised")
-            layers.append(LabelLayer(key=key, name="preview", is_preview=True))
-            points.append(PointLayer(name="preview picks", xyz=preview.picks, radius=radius))
         with picture:
-            viewer(
-                tomogram,
-                overlays=[*layers, *(o.hidden() for o in overlays)],
-                points=points,
-                box=PreviewBox(live.box.start, live.box.stop),
-                follow=True,
-                below=BAR_HEIGHT + BELOW,
-            )
+            picks = preview.picks if preview is not None else None
+            preview_viewer(tomogram, overlays, live.box, key, picks, radius, BAR_HEIGHT + BELOW)
         if live.answer is None or preview is None:
             return
         with grid:

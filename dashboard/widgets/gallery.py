@@ -1,119 +1,192 @@
-"""A gallery of particles: the central slice of each, selectable by click and arrow keys."""
+"""A gallery of particles: pictures of thousands of objects to scroll through, select, judge and relabel by key.
 
-import base64
-import io
-from collections.abc import Sequence
+The browser side draws only what is visible, fetches pictures as sheets from `dashboard.viewer.crop_routes`, and applies
+what a person does at once; the page hears of it in batches. What a page does with the events is the page's business.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
-from PIL import Image
 
-from engine.objects import ObjectTable, central_slices
+from dashboard.viewer import crop_sheets, gallery_rows
+from dashboard.viewer.outbox import Acknowledged, Event, take
+from dashboard.viewer.routes import STATIC_URL
+from engine.objects import ObjectTable
 from engine.project import Project
-from engine.volumes import to_display
 
-SHEET_COLUMNS = 12
-CELL = 84
-"""Side of one picture, CSS pixels."""
+_PARTS = ("gallery_sheets.js", "gallery_state.js", "gallery.js")
 
-_CSS = """
-#grid { display: grid; grid-template-columns: repeat(auto-fill, var(--cell)); gap: 6px; padding: 2px; }
-#grid button { width: var(--cell); height: var(--cell); padding: 0; border: 0; background: none; cursor: pointer;
-  outline: 2px solid transparent; border-radius: 2px; }
-#grid button span { display: block; width: 100%; height: 100%; image-rendering: auto; border-radius: 2px; }
-#grid button:hover { outline-color: var(--st-border-color); }
-#grid button:focus-visible { outline-color: var(--st-text-color); }
-#grid button.selected { outline-color: var(--st-primary-color); }
-"""
+
+def _script() -> str:
+    # One text: a module given as text cannot import its neighbours, only what has an address.
+    parts = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _PARTS]
+    return "\n".join(parts).replace("{{EVENTS_URL}}", f"{STATIC_URL}/events.js")
+
 
 _mount = st.components.v2.component(
     "tomodeck_gallery",
-    html='<div id="grid" role="listbox" aria-label="Particles"></div>',
-    css=_CSS,
-    js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
+    html='<div id="gallery"></div>',
+    css=Path(__file__).with_name("gallery.css").read_text(encoding="utf-8"),
+    js=_script(),
 )
+
+
+@dataclass(frozen=True)
+class GallerySettings:
+    """How the pictures look.
+
+    Attributes
+    ----------
+    box_angstrom
+        Edge of the square cut out around each particle, Å.
+    average
+        Slices averaged for a picture.
+    planes
+        Which planes stand side by side in a cell: "z" is XY, "y" is XZ, "x" is YZ.
+    cell
+        Edge of one plane's picture, CSS pixels.
+    """
+
+    box_angstrom: float = 400.0
+    average: int = 5
+    planes: tuple[str, ...] = ("z",)
+    cell: int = 88
 
 
 def gallery(
     project: Project,
     table: ObjectTable,
     version: str,
-    box_angstrom: float,
-    average: int,
+    order: Sequence[int],
+    settings: GallerySettings,
     selected: Sequence[int],
-) -> int | None:
-    """Show one picture per row of `table` (a page of them); returns the id that was clicked just now.
+    classes: Sequence[tuple[str, str]],
+    heard: Callable[[Event], None] | None = None,
+    *,
+    height: int = 420,
+    key: str = "gallery",
+) -> list[Event]:
+    """Show pictures of objects; returns what the person did since the last run, each thing once.
 
     Parameters
     ----------
     project
         Where the tomograms are.
     table
-        A page of rows.
+        The rows; a column `verdict` is shown where there is one (`engine.objects.review`).
     version
-        Of the table, for the cache.
-    box_angstrom
-        Edge of the square cut out around each particle.
-    average
-        Slices averaged for a picture.
+        Of the table: rows are prepared anew only when it, the order or the voxel sizes change.
+    order
+        Ids in the order to show; those that the table does not hold are passed over, rows not named are not shown.
+    settings
+        How the pictures look.
     selected
-        Ids drawn with a frame.
+        Ids drawn as selected.
+    classes
+        Name and colour (#rrggbb); the first nine have the keys 1 to 9.
+    heard
+        Called for each event before the page runs; without it they are returned.
+    height
+        Of the gallery, CSS pixels.
+    key
+        Streamlit's key; different for two galleries in one script.
+
+    Returns
+    -------
+    list of dict
+        {"type": "selected", "ids": […]}, {"type": "verdict", "ids": […], "verdict": "accepted" | "rejected" | ""},
+        {"type": "class", "ids": […], "name": …}, {"type": "delete", "ids": […]}. What was done to many objects in a
+        row comes as few events; the browser shows verdicts and classes at once, and when the page answers with a table
+        that says otherwise, what the table says.
     """
-    rows = table.rows
-    ids = [int(i) for i in rows["id"]]
-    sheet = _sheet(project, table, version, tuple(ids), box_angstrom, average)
-    columns = (rows[c] for c in ("id", "class", "x", "y", "z"))
-    labels = [f"{i}: {kind}, x {x:.0f} y {y:.0f} z {z:.0f}" for i, kind, x, y, z in zip(*columns, strict=True)]
-    result = _mount(
-        key="gallery",
-        data={
-            "sheet": "data:image/jpeg;base64," + base64.b64encode(sheet).decode(),
-            "ids": ids,
-            "labels": labels,
-            "cell": CELL,
-            "sheetColumns": SHEET_COLUMNS,
-            "selected": list(selected),
-        },
-        default={"picked": None},
-        on_picked_change=lambda: None,
-    )
-    picked = result.picked
-    if not picked or st.session_state.get("gallery-heard") == picked["count"]:
-        return None
-    st.session_state["gallery-heard"] = picked["count"]
-    return int(picked["id"])
+    shown = _prepared(project, table, version, order, key)
+    taken, told, pending = f"{key}.taken", f"{key}.told", f"{key}.pending"
+
+    def listen() -> None:
+        acknowledged: Acknowledged = st.session_state.get(taken, {})
+        events, st.session_state[taken] = take(st.session_state[key]["outbox"], acknowledged)
+        for event in events:
+            if heard is not None:
+                heard(event)
+            else:
+                st.session_state.setdefault(pending, []).append(event)
+        if heard is not None:
+            st.session_state[told] = st.session_state[taken]
+
+    data: dict[str, Any] = {
+        "owner": key,
+        "acknowledged": st.session_state.get(told, {}),
+        "rows": shown.rows_key,
+        "sheets": shown.sheets,
+        "perSheet": crop_sheets.PER_SHEET,
+        "sheetColumns": crop_sheets.COLUMNS,
+        "look": {**asdict(settings), "planes": "".join(p for p in "zyx" if p in settings.planes) or "z"},
+        "selected": _runs(shown.ids, selected),
+        "classes": [list(named) for named in classes],
+        "height": height,
+    }
+    _mount(key=key, data=data, default={"outbox": []}, on_outbox_change=listen)
+    if heard is None:
+        # The browser drops what it applied itself once it is told: only after a run in which the page could act.
+        st.session_state[told] = st.session_state.get(taken, {})
+    return st.session_state.pop(pending, [])
 
 
-def _sheet(
-    project: Project,
-    table: ObjectTable,
-    version: str,
-    ids: tuple[int, ...],
-    box_angstrom: float,
-    average: int,
-) -> bytes:
-    """All pictures in one JPEG, from the session's memory while nothing changed."""
-    question = (version, ids, box_angstrom, average)
-    known = st.session_state.get("gallery-sheet")
-    if known is not None and known[0] == question:
-        return known[1]
-    pixels = 2 * CELL  # sharp on dense screens
-    count = max(len(ids), 1)
-    sheet = Image.new("L", (SHEET_COLUMNS * pixels, -(-count // SHEET_COLUMNS) * pixels), 128)
-    names = table.rows["tomogram"].to_numpy()
-    for name in dict.fromkeys(names):
-        places = np.flatnonzero(names == name)
-        voxel = project.geometry(name).voxel_size
-        box = max(8, round(box_angstrom / voxel[2]))
-        with project.open_tomogram(name) as volume:
-            crops = central_slices(volume.array, table.coordinates_zyx()[places], box, average)
-        low, high = np.percentile(crops, (1, 99))
-        for place, crop in zip(places, crops, strict=True):
-            picture = Image.fromarray(to_display(crop, float(low), float(high)))
-            picture = picture.resize((pixels, pixels), Image.Resampling.BILINEAR)
-            sheet.paste(picture, (place % SHEET_COLUMNS * pixels, place // SHEET_COLUMNS * pixels))
-    buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=88)
-    st.session_state["gallery-sheet"] = (question, buffer.getvalue())
-    return buffer.getvalue()
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """What the browser is given of one state of a table."""
+
+    question: tuple
+    ids: np.ndarray
+    rows_key: str
+    sheets: list[str]
+
+
+def _prepared(project: Project, table: ObjectTable, version: str, order: Sequence[int], key: str) -> _Prepared:
+    """Rows and sheets, from the session's memory while nothing changed."""
+    wanted = np.asarray(order, dtype=np.int64)
+    sizes = {name: g.voxel_size[2] for name, g in table.tomograms.items()}
+    question = (str(project.root), version, len(table), hash(wanted.tobytes()), tuple(sizes.items()))
+    known: _Prepared | None = st.session_state.get(f"{key}.prepared")
+    if known is not None and known.question == question and _still_there(known):
+        return known
+    places = pd.Index(table.rows["id"]).get_indexer(wanted)
+    part = table.with_rows(table.rows.iloc[places[places >= 0]])
+    present = {t.name: t for t in project.tomograms() if t.info is not None}
+    versions = {}
+    for name in part.rows["tomogram"].unique():
+        found = present.get(name)
+        # Of a tomogram that is gone the pictures say so.
+        sizes.setdefault(name, found.voxel_size[2] if found else 1.0)
+        versions[name] = _file_version(found.path) if found else ""
+    sheets = crop_sheets.register(part.rows["tomogram"].to_list(), part.coordinates_zyx(), sizes, versions)
+    made = _Prepared(question, part.rows["id"].to_numpy(), gallery_rows.register(part), sheets)
+    st.session_state[f"{key}.prepared"] = made
+    return made
+
+
+def _file_version(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+def _still_there(known: _Prepared) -> bool:
+    return gallery_rows.holds(known.rows_key) and crop_sheets.hold(known.sheets)
+
+
+def _runs(ids: np.ndarray, selected: Sequence[int]) -> list[list[int]]:
+    """Places of the selected among the shown, as [first, last] of each run: all of 100,000 is one."""
+    places = pd.Index(ids).get_indexer(np.asarray(selected, dtype=np.int64))
+    places = np.unique(places[places >= 0])
+    if not len(places):
+        return []
+    breaks = np.flatnonzero(np.diff(places) > 1)
+    return [[int(a), int(b)] for a, b in zip(places[[0, *(breaks + 1)]], places[[*breaks, -1]], strict=True)]

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.viewer.component import LabelLayer, PointLayer, PreviewBox
+from dashboard.viewer.component import LabelLayer
 from dashboard.viewer.layers import put_preview
 from dashboard.widgets import current
 from dashboard.widgets.live_box import BAR_HEIGHT, Live, live_box
-from dashboard.widgets.viewing import viewer
+from dashboard.widgets.viewing import preview_viewer
 from engine.project import Project, Tomogram
 from engine.tasks import Box, Parameters, Preview, find_task, validated
 
@@ -62,22 +62,15 @@ def preview_box(
         return _Shown(found, put_preview(current.session_id(), labels, box.start, name=task.name))
 
     def show(live: Live[_Shown]) -> None:
-        if live.box is None:
-            viewer(tomogram, overlays=overlays, below=BAR_HEIGHT)
-            return
-        layers, points = list[LabelLayer](), list[PointLayer]()
-        if live.answer is not None:
-            layers.append(LabelLayer(key=live.answer.layer, name="preview", is_preview=True))
-            if live.answer.preview.picks is not None:
-                radius = float(raw.get("radius") or 50.0)
-                points.append(PointLayer(name="preview picks", xyz=live.answer.preview.picks, radius=radius))
-        viewer(
+        shown = live.answer
+        preview_viewer(
             tomogram,
-            overlays=[*layers, *(o.hidden() for o in overlays)],
-            points=points,
-            box=PreviewBox(live.box.start, live.box.stop),
-            follow=True,
-            below=BAR_HEIGHT + room,
+            overlays,
+            live.box,
+            shown.layer if shown is not None else None,
+            shown.preview.picks if shown is not None else None,
+            float(raw.get("radius") or 50.0),
+            BAR_HEIGHT + (room if live.box is not None else 0),
         )
         if more is not None and live.answer is not None:
             more(live.answer.preview)

@@ -5,6 +5,7 @@ Every edit is a new version on disk (`engine.project.tables`), so that closing t
 
 from collections.abc import Callable
 
+import numpy as np
 import streamlit as st
 
 from engine.errors import UserError
@@ -71,6 +72,7 @@ def change(project: Project, name: str, version: str, edit: Callable[[ObjectTabl
         new = project.tables.save(name, table, based_on=version)
         if new != version:
             own[version] = new
+        st.session_state["objects.read"] = ((name, new), table)  # what was just written need not be read
     except TableConflict as conflict:
         st.session_state["table-asked"] = conflict.kept_as
         say(str(conflict))
@@ -122,17 +124,25 @@ def say(sentence: str) -> None:
     st.session_state["objects.said"] = sentence
 
 
+def say_done(sentence: str) -> None:
+    """The same for something that went well."""
+    st.session_state["objects.done"] = sentence
+
+
 def said() -> None:
-    """Show what `say` kept, once."""
+    """Show what `say` and `say_done` kept, once."""
     sentence = st.session_state.pop("objects.said", None)
     if sentence:
         st.warning(sentence, icon=":material/warning:")
+    sentence = st.session_state.pop("objects.done", None)
+    if sentence:
+        st.success(sentence, icon=":material/check:")
 
 
 def selected(table: ObjectTable) -> list[int]:
     """The selected ids that the table still holds."""
-    present = set(table.rows["id"])
-    return [i for i in st.session_state.get(SELECTED, []) if i in present]
+    chosen = np.array(st.session_state.get(SELECTED, []), dtype=np.int64)
+    return [int(i) for i in chosen[np.isin(chosen, table.rows["id"].to_numpy())]]
 
 
 def select(ids: list[int]) -> None:

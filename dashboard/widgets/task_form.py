@@ -1,27 +1,60 @@
-"""The form of a task, drawn from its parameter model: what the page asks is what YAML file and command line take."""
+"""A form drawn from a model of parameters: of a task, an edit, the options of a format.
+
+What a page asks is what YAML files and the command line take.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Protocol, Union, get_args, get_origin
 
 import streamlit as st
 from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-
-from engine.tasks import Task
 
 PAGE = "page"
 """Where `main` keeps the page that is drawn."""
 
 
+TEXTUAL = (list, tuple, dict)
+"""Kinds of fields that are typed as text where there is nothing to choose from."""
+
+
+class Described(Protocol):
+    """Something with parameters.
+
+    Attributes
+    ----------
+    name
+        Different for two forms that may stand on one page.
+    parameters
+        Their model.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def parameters(self) -> type[BaseModel]: ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """A model of parameters with the name of its form."""
+
+    name: str
+    parameters: type[BaseModel]
+
+
 def task_form(
-    task: Task,
+    task: Described,
     choices: Mapping[str, Sequence[str]],
     start: Mapping[str, Any],
     hidden: Sequence[str] = (),
     folded: bool = True,
 ) -> dict[str, Any]:
-    """Draw the form of `task`; returns the raw values, unchecked.
+    """Draw a form; returns the raw values, unchecked.
 
     Parameters
     ----------
@@ -64,13 +97,13 @@ def task_form(
     return values
 
 
-def set_values(task: Task, values: Mapping[str, Any]) -> None:
+def set_values(task: Described, values: Mapping[str, Any]) -> None:
     """Set fields of a form from a callback or before it is drawn."""
     for name, value in values.items():
         st.session_state[_key(task, name)] = value
 
 
-def _key(task: Task, name: str) -> str:
+def _key(task: Described, name: str) -> str:
     return f"{task.name}.{name}"
 
 
@@ -86,16 +119,22 @@ def _matters(field: FieldInfo, values: Mapping[str, Any]) -> bool:
 def _default(name: str, field: FieldInfo, start: Mapping[str, Any]) -> Any:
     if name in start:
         return start[name]
-    return [] if field.is_required() else field.default
+    default = None if field.is_required() else field.default
+    kind, _ = _kind(field.annotation)
+    if get_origin(kind) in TEXTUAL and not _extra(field).get("source"):
+        return as_text(default)
+    if default is None and kind not in (int, float):
+        return [] if get_origin(kind) is list else ""
+    return default
 
 
-def _changed(task: Task, name: str, field: FieldInfo, start: Mapping[str, Any]) -> bool:
+def _changed(task: Described, name: str, field: FieldInfo, start: Mapping[str, Any]) -> bool:
     key = _key(task, name)
     return key in st.session_state and st.session_state[key] != _default(name, field, start)
 
 
 def _field(
-    task: Task, name: str, field: FieldInfo, choices: Mapping[str, Sequence[str]], start: Mapping[str, Any]
+    task: Described, name: str, field: FieldInfo, choices: Mapping[str, Sequence[str]], start: Mapping[str, Any]
 ) -> Any:
     key, default = _key(task, name), _default(name, field, start)
     source = _extra(field).get("source", "")
@@ -104,11 +143,16 @@ def _field(
         st.session_state[key] = default  # what nobody changed follows its default, such as the current tomogram
     st.session_state[f"{key}.start"] = default
     _carry_over(key)
+    offered = list(choices.get(source, ()))
     if source:  # what was chosen may have been deleted meanwhile
-        st.session_state[key] = [v for v in st.session_state[key] if v in choices[source]]
+        held = st.session_state[key]
+        if isinstance(held, list):
+            st.session_state[key] = [v for v in held if v in offered]
+        elif held not in offered:
+            st.session_state[key] = ""
     # The arrow lies over the label's line (see frame.py), so that nothing moves under the mouse when it appears.
     with st.container(gap=None, key=f"row-{key.replace('.', '-')}"):
-        value = _widget(key, field, choices.get(source, ()))
+        value = _widget(key, field, offered)
         if _changed(task, name, field, start) and not source:
 
             def reset() -> None:
@@ -144,6 +188,8 @@ def _widget(key: str, field: FieldInfo, choices: Sequence[str]) -> Any:
         "persist_state": "session",
     }
     kind, optional = _kind(field.annotation)
+    if extra.get("source") and kind is str:
+        return st.selectbox(options=["", *choices], format_func=lambda v: v or "none", **shared)
     if extra.get("source"):
         return st.multiselect(options=list(choices), placeholder="Choose …", filter_mode="contains", **shared)
     if get_origin(kind) is Literal:
@@ -156,12 +202,33 @@ def _widget(key: str, field: FieldInfo, choices: Sequence[str]) -> Any:
         return st.number_input(
             min_value=low,
             max_value=high,
-            value=None if optional else "min",
+            value=None if optional or field.is_required() else "min",
             step=step,
-            placeholder="all" if optional else None,
+            placeholder=str(extra.get("empty", "all")) if optional else None,
             **shared,
         )
+    if get_origin(kind) in TEXTUAL:
+        example = "ribosome=120, proteasome=80" if get_origin(kind) is dict else "1, 2, 3"
+        return from_text(st.text_input(placeholder=example, **shared), kind)
     return st.text_input(**shared)
+
+
+def as_text(value: Any) -> str:
+    """Lists and mappings as a person types them: "1, 2" and "a=b, c=d"."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={entry}" for key, entry in value.items())
+    return ", ".join(str(entry) for entry in value or ())
+
+
+def from_text(text: str, kind: Any) -> Any:
+    """What such a text says; what it does not say right stays text, for the message. Empty: no mapping, or None."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if get_origin(kind) is not dict:
+        return parts or None
+    if not all("=" in part for part in parts):
+        return text
+    pairs = (part.rsplit("=", 1) for part in parts)
+    return {key.strip(): value.strip() for key, value in pairs}
 
 
 def _kind(annotation: Any) -> tuple[Any, bool]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from dashboard.viewer.component import (
     Goto,
     LabelClass,
@@ -16,6 +18,7 @@ from dashboard.viewer.component import (
 from dashboard.widgets import current
 from engine.project import Project, Segmentation, Tomogram
 from engine.project.settings import PALETTE
+from engine.tasks import Box
 
 ABOVE = 92
 """Pixels that title and margins take above and below the viewer."""
@@ -47,6 +50,48 @@ def viewer(
         follow=follow,
         height=height or f"calc(100vh - {ABOVE + below}px)",
         heard=heard,
+    )
+
+
+def preview_viewer(
+    tomogram: Tomogram,
+    overlays: Sequence[LabelLayer],
+    frame: Box | None,
+    labels: str | None,
+    picks: np.ndarray | None,
+    radius: float,
+    below: int,
+) -> None:
+    """The viewer with the frame of a preview, and in it what a task would give.
+
+    Parameters
+    ----------
+    tomogram, overlays
+        What is shown; with a preview the overlays wait in the layers menu.
+    frame
+        The previewed box; None = the preview is off.
+    labels
+        Key of the preview's label map (`dashboard.viewer.layers.put_preview`).
+    picks, radius
+        Centres, `[n, 3]` as x, y, z in voxels, and the radius of their circles in Å.
+    below
+        Pixels kept for other parts of the page.
+    """
+    if frame is None:
+        viewer(tomogram, overlays=overlays, below=below)
+        return
+    layers, points = list[LabelLayer](), list[PointLayer]()
+    if labels is not None:
+        layers.append(LabelLayer(key=labels, name="preview", is_preview=True))
+        if picks is not None:
+            points.append(PointLayer(name="preview picks", xyz=picks, radius=radius))
+    viewer(
+        tomogram,
+        overlays=[*layers, *(o.hidden() for o in overlays)],
+        points=points,
+        box=PreviewBox(frame.start, frame.stop),
+        follow=True,
+        below=below,
     )
 
 

@@ -13,7 +13,6 @@ from engine.evaluation.counts import NOTHING, Counts
 from engine.evaluation.neighbours import Neighbours, Outcome, nearest_partners
 
 MULTIPLIER = 0.5
-BETA = 4.0
 RADII = {
     "apo-ferritin": 60.0,
     "beta-amylase": 65.0,

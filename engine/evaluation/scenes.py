@@ -316,7 +316,7 @@ def _geometry(name: str, reference: ObjectTable, prediction: ObjectTable) -> Tom
 def _in_reference_voxels(
     picks: pd.DataFrame, prediction: ObjectTable, geometry: Mapping[str, TomogramGeometry]
 ) -> np.ndarray:
-    points = picks[["z", "y", "x"]].to_numpy(dtype=np.float64)
+    points = picks[["z", "y", "x"]].to_numpy(dtype=np.float64, copy=True)
     for name in picks["tomogram"].unique():
         own = prediction.tomograms.get(name, geometry[name])
         if own.voxel_size == geometry[name].voxel_size:

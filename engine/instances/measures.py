@@ -82,11 +82,13 @@ def centroids(labels: np.ndarray) -> Instances:
     means = np.asarray(found["centroids"], np.float64)
     kept = np.flatnonzero(sizes[1:]) + 1
     scores = _compactness(labels, sizes, means)
+    extents = found["bounding_boxes"][kept].astype(np.int64).reshape(-1, 3, 2)
+    extents[..., 1] += 1  # the last voxel is in
     return Instances(
         labels=kept.astype(np.int64),
         centroids=means[kept],
         sizes=sizes[kept],
-        extents=found["bounding_boxes"][kept].astype(np.int64).reshape(-1, 3, 2) + [0, 1],  # its last voxel is in
+        extents=extents,
         scores=scores[kept],
     )
 

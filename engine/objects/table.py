@@ -3,7 +3,7 @@
 Edits are in `edits`, exchange formats in `formats`; nothing here opens a file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,12 @@ COORDINATES = ("x", "y", "z")
 ANGLES = ("rot", "tilt", "psi")
 NUMBER_COLUMNS = (*COORDINATES, *ANGLES, "score", "size")
 COLUMNS = (*TEXT_COLUMNS, *NUMBER_COLUMNS, "id")
+TEXT = pd.StringDtype(na_value=np.nan)
+"""The type of text columns."""
 SHOWN_PROBLEMS = 3
+MOST_PROBLEMS = 1000
+"""So many are described; a list of a million wrong rows helps nobody and takes minutes to write."""
+PARTLY = "is missing while other angles are known"
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,8 @@ class ObjectTable:
         return ObjectTable(rows, self.tomograms)
 
     def coordinates_zyx(self) -> np.ndarray:
-        """Centres in voxels, [n, 3] in the order z, y, x: what indexes an array."""
-        return self.rows[["z", "y", "x"]].to_numpy(dtype=np.float64)
+        """Centres in voxels, [n, 3] in the order z, y, x: what indexes an array; a copy that may be changed."""
+        return self.rows[["z", "y", "x"]].to_numpy(dtype=np.float64, copy=True)  # else pandas may hand out its own
 
     def coordinates_angstrom(self) -> np.ndarray:
         """Centres in Å (voxel × voxel size of their tomogram), [n, 3] in the order x, y, z."""
@@ -82,12 +87,46 @@ class ObjectTable:
         UserError
             A row names a tomogram whose geometry is not known.
         """
-        names = self.rows["tomogram"]
+        which, names = pd.factorize(self.rows["tomogram"])
         unknown = sorted(set(names) - set(self.tomograms))
         if unknown:
             raise UserError(f"The size of tomogram {unknown[0]!r} is not known: add it to the project first.")
-        lookup = {name: getattr(geometry, attribute) for name, geometry in self.tomograms.items()}
-        return np.array([lookup[name] for name in names], dtype=np.float64).reshape(-1, 3)
+        values = [getattr(self.tomograms[name], attribute) for name in names]
+        return np.array(values, dtype=np.float64).reshape(-1, 3)[which]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One wrong cell.
+
+    Attributes
+    ----------
+    row, id, column
+        Which cell; rows are counted from 0 here and from 1 in the sentence.
+    sentence
+        What is wrong with it.
+    """
+
+    row: int
+    id: int
+    column: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Problems:
+    """What is wrong with a table.
+
+    Attributes
+    ----------
+    first
+        The first ones, in the order of the rows.
+    count
+        How many there are in all.
+    """
+
+    first: tuple[Problem, ...]
+    count: int
 
 
 def empty_table(tomograms: Mapping[str, TomogramGeometry] | None = None) -> ObjectTable:
@@ -144,70 +183,109 @@ def normal_rows(rows: pd.DataFrame) -> pd.DataFrame:
     UserError
         A value that is no number where one belongs, with its row and column.
     """
-    rows = rows.reset_index(drop=True).copy()
+    # Columns that are right already are shared with what was given: pandas copies them when one of both is changed.
+    rows = rows.reset_index(drop=True)
     for name in TEXT_COLUMNS:
-        text = rows[name] if name in rows else pd.Series([""] * len(rows), dtype="str")
-        rows[name] = text.astype("object").where(text.notna(), "").astype("str")
+        text = rows[name] if name in rows else pd.Series([""] * len(rows), dtype=TEXT)
+        if name not in rows or text.dtype != TEXT or text.hasnans:
+            rows[name] = text.astype("object").where(text.notna(), "").astype(TEXT)
     for name in NUMBER_COLUMNS:
-        rows[name] = _numbers(rows, name) if name in rows else np.full(len(rows), np.nan)
-    rows["id"] = _ids(rows)
-    extra = [name for name in rows.columns if name not in COLUMNS]
-    return rows[[*COLUMNS, *extra]]
+        if name not in rows:
+            rows[name] = np.full(len(rows), np.nan)
+        elif rows[name].dtype != np.float64:
+            rows[name] = _numbers(rows, name)
+    if "id" not in rows or rows["id"].dtype != np.int64:
+        rows["id"] = _ids(rows)
+    order = [*COLUMNS, *(name for name in rows.columns if name not in COLUMNS)]
+    return rows if list(rows.columns) == order else rows[order]
 
 
-def validate(table: ObjectTable) -> list[str]:
-    """What is wrong with a table, one sentence per cell, naming row (counted from 1), id and column.
+def validate(table: ObjectTable, classes: Collection[str] | None = None) -> list[str]:
+    """What is wrong with a table, as sentences that name row (counted from 1), id and column; see `find_problems`."""
+    return [problem.sentence for problem in find_problems(table, classes).first]
 
-    Unknown tomogram, coordinate that is not a number or outside its tomogram (beyond the faces of the
-    outermost voxels), id used twice, empty class, angles of which some are missing.
+
+def find_problems(
+    table: ObjectTable, classes: Collection[str] | None = None, sizes_needed: bool = True, most: int = MOST_PROBLEMS
+) -> Problems:
+    """What is wrong with a table: one problem per cell, all counted, the first ones described.
+
+    Unknown tomogram, coordinate that is not a number or outside its tomogram (beyond the faces of the outermost
+    voxels), id used twice, empty class, class that is not known, angles of which some are missing.
+
+    Parameters
+    ----------
+    table
+        What to look at.
+    classes
+        The names that a class may have; None allows any.
+    sizes_needed
+        Whether an object of a tomogram whose geometry the table does not know is a problem.
+    most
+        How many problems are described.
     """
     rows = table.rows
-    problems: list[tuple[int, str]] = []
+    found: list[tuple[str, str, np.ndarray]] = []
 
     def report(bad: np.ndarray, column: str, say: str) -> None:
-        for row in np.flatnonzero(bad):
-            value = rows.iloc[row][column]
-            problems.append((int(row), f"{_label(rows, int(row))}: {column} = {_shown(value)} {say}"))
+        found.append((column, say, np.flatnonzero(bad)))
 
-    known = rows["tomogram"].isin(list(table.tomograms)).to_numpy()
-    report(~known, "tomogram", "is no tomogram of this table")
+    which, names = pd.factorize(rows["tomogram"])
+    known = np.array([name in table.tomograms for name in names], dtype=bool)
+    if sizes_needed:
+        report(~known[which], "tomogram", "is no tomogram of this table")
     report((rows["class"] == "").to_numpy(), "class", "is empty: give it a class")
+    if classes is not None:
+        strange = ~rows["class"].isin([*classes, ""]).to_numpy()
+        report(strange, "class", f"is no known class ({', '.join(sorted(classes)) or 'there are none'})")
     report(rows["id"].duplicated(keep="first").to_numpy(), "id", "is used twice")
-    shapes = np.full((len(rows), 3), np.nan)
-    if known.any():
-        shapes[known] = table.with_rows(rows[known]).per_row("shape")
-    for column, length in zip(COORDINATES, shapes[:, ::-1].T, strict=True):
+    shapes = [table.tomograms[name].shape if name in table.tomograms else (np.inf,) * 3 for name in names]
+    lengths = np.array(shapes, dtype=np.float64).reshape(-1, 3)
+    for axis, column in zip((2, 1, 0), COORDINATES, strict=True):
         value = rows[column].to_numpy()
         report(~np.isfinite(value), column, "is not a number")
-        outside = np.isfinite(value) & ((value < -0.5) | (value > length - 0.5))
-        for row in np.flatnonzero(outside):
-            text = f"is outside the tomogram (0 … {int(length[row]) - 1})"
-            problems.append((int(row), f"{_label(rows, int(row))}: {column} = {_shown(value[row])} {text}"))
-    angles = rows[list(ANGLES)].notna().to_numpy()
-    partly = angles.any(axis=1) & ~angles.all(axis=1)
-    for row in np.flatnonzero(partly):
-        column = ANGLES[int(np.argmin(angles[row]))]
-        problems.append((int(row), f"{_label(rows, int(row))}: {column} is missing while other angles are known"))
-    return [sentence for _, sentence in sorted(problems, key=lambda problem: problem[0])]
+        with np.errstate(invalid="ignore"):
+            outside = np.isfinite(value) & ((value < -0.5) | (value > (lengths[:, axis] - 0.5)[which]))
+        outside &= known[which]
+        report(outside, column, "is outside the tomogram")
+    angles = np.stack([rows[column].notna().to_numpy() for column in ANGLES])
+    partly = angles.any(axis=0) & ~angles.all(axis=0)
+    first_missing = np.argmin(angles, axis=0)
+    for number, column in enumerate(ANGLES):
+        report(partly & (first_missing == number), column, PARTLY)
+
+    where = np.concatenate([bad for _, _, bad in found])
+    kind = np.repeat(np.arange(len(found)), [len(bad) for _, _, bad in found])
+    # Only the first rows are wanted: a whole sort of millions of problems would be for nothing.
+    early = where <= np.partition(where, most - 1)[most - 1] if len(where) > most else np.ones(len(where), dtype=bool)
+    order = np.flatnonzero(early)[np.argsort(where[early], kind="stable")][:most]
+    first = tuple(_problem(table, int(where[i]), *found[kind[i]][:2]) for i in order)
+    return Problems(first, len(where))
 
 
-def check(table: ObjectTable) -> None:
-    """Refuse a table with problems.
+def _problem(table: ObjectTable, row: int, column: str, say: str) -> Problem:
+    value = table.rows[column].iloc[row]
+    object_id = int(table.rows["id"].iloc[row])
+    cell = f"{column} {PARTLY}" if say == PARTLY else f"{column} = {_shown(value)} {say}"
+    if say == "is outside the tomogram":
+        length = table.tomograms[table.rows["tomogram"].iloc[row]].shape[2 - COORDINATES.index(column)]
+        cell += f" (0 … {length - 1})"
+    return Problem(row, object_id, column, f"row {row + 1} (id {object_id}): {cell}")
+
+
+def check(table: ObjectTable, classes: Collection[str] | None = None, sizes_needed: bool = True) -> None:
+    """Refuse a table with problems; parameters as `find_problems`.
 
     Raises
     ------
     UserError
         The first problems and how many more there are.
     """
-    problems = validate(table)
-    if problems:
-        more = len(problems) - SHOWN_PROBLEMS
-        tail = f"; and {more} more" if more > 0 else ""
-        raise UserError("This table cannot be saved: " + "; ".join(problems[:SHOWN_PROBLEMS]) + tail + ".")
-
-
-def _label(rows: pd.DataFrame, row: int) -> str:
-    return f"row {row + 1} (id {rows['id'].iloc[row]})"
+    problems = find_problems(table, classes, sizes_needed, most=SHOWN_PROBLEMS)
+    if problems.count:
+        more = problems.count - len(problems.first)
+        tail = f"; and {more:,} more" if more > 0 else ""
+        raise UserError("This table cannot be saved: " + "; ".join(p.sentence for p in problems.first) + tail + ".")
 
 
 def _shown(value: Any) -> str:

@@ -10,26 +10,13 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.annotation.classes import PALETTE, ObjectClass
 from engine.atomic import write_text
 from engine.errors import UserError, explain_os_errors
 
+__all__ = ["FILE_NAME", "PALETTE", "ObjectClass", "Settings", "check_name", "read_settings", "write_settings"]
+
 FILE_NAME = "tomodeck.yaml"
-
-PALETTE = (
-    "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999",
-)  # fmt: skip
-"""Colours that stay apart for colour-blind readers (Okabe and Ito, 2008); class *n* takes the n-th."""
-
-
-class ObjectClass(BaseModel):
-    """One class of the feature library: what an object or a label can be."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: str = Field(min_length=1)
-    label: int = Field(ge=1, le=65535)
-    colour: str = Field(pattern=r"^#[0-9A-Fa-f]{6}$")
-    radius: float = Field(gt=0, description="Å")
 
 
 class Settings(BaseModel):

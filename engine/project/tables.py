@@ -5,10 +5,9 @@ has become another one meanwhile (a second tab, a second person), both are kept:
 the caller is told. Each saved state stays in `objects/.history/<name>/`, so that undo and redo work across sessions.
 """
 
-import gzip
 import hashlib
 import shutil
-from dataclasses import dataclass
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,9 @@ from engine.errors import UserError, explain_os_errors
 from engine.objects import ObjectTable, TomogramGeometry, check
 from engine.objects.formats import csv_table as table_csv
 from engine.project.settings import check_name
+from engine.project.table_states import History, TableStates
 
 FOLDER = "objects"
-KEPT_STATES = 60
-"""Older states are dropped: at 100,000 rows these are about 60 × 3 MB."""
 
 
 class TableConflict(UserError):
@@ -34,24 +32,6 @@ class TableConflict(UserError):
             "compare the two and delete one."
         )
         self.kept_as = kept_as
-
-
-@dataclass(frozen=True)
-class History:
-    """Which saved states a table has: `position` is the one that the file holds now, of `states` in order."""
-
-    states: tuple[int, ...]
-    position: int
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether an older state is kept."""
-        return bool(self.states) and self.position > self.states[0]
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether undo went back from a newer state."""
-        return bool(self.states) and self.position < self.states[-1]
 
 
 class TableStore:
@@ -147,15 +127,38 @@ class TableStore:
         UserError
             A row is wrong, or the disk is full; the file is as it was.
         """
+        version = self.save_if_unchanged(name, table, based_on)
+        if version is not None:
+            return version
+        made_by = {**self.provenance(name), "conflicts_with": name}
+        raise TableConflict(name, self.create(f"{name}-edited", table, made_by))
+
+    def save_if_unchanged(self, name: str, table: ObjectTable, based_on: str) -> str | None:
+        """As `save`, but where the file is another version by now, nothing is written and None is returned."""
         check(table)
         path = self.path(name)
         with locked(self._lock(name)):
-            conflict = _fingerprint(path) != based_on
-            if not conflict:
-                self._write(name, table, self.provenance(name))
-                return _fingerprint(path)
-        made_by = {**self.provenance(name), "conflicts_with": name}
-        raise TableConflict(name, self.create(f"{name}-edited", table, made_by))
+            if _fingerprint(path) != based_on:
+                return None
+            self._write(name, table, self.provenance(name))
+            return _fingerprint(path)
+
+    def at_version(self, name: str, version: str) -> ObjectTable | None:
+        """The table as it was at an earlier version, from its history; None where that is not kept any more."""
+        if self.version(name) == version:
+            table, read = self.read_version(name)
+            if read == version:
+                return table
+        known = geometries(self.provenance(name))
+        states = self._states(name)
+        for state in reversed(states.history().states):
+            content = states.content(state)
+            if _fingerprint_of(content) == version:
+                with tempfile.TemporaryDirectory() as folder:
+                    file = Path(folder) / f"{name}.csv"
+                    file.write_bytes(content)
+                    return table_csv.read(file, known)
+        return None
 
     def undo(self, name: str, based_on: str) -> str:
         """Go one saved state back from the version `based_on`; returns the new version.
@@ -173,12 +176,7 @@ class TableStore:
 
     def history(self, name: str) -> History:
         """Which states are kept."""
-        states = tuple(sorted(int(p.name.split(".")[0]) for p in self._states(name).glob("[0-9]*.csv.gz")))
-        try:
-            position = int((self._states(name) / "position").read_text())
-        except (OSError, ValueError):
-            position = states[-1] if states else 0
-        return History(states, position)
+        return self._states(name).history()
 
     def delete(self, name: str) -> None:
         """Move the table and its history to `objects/.deleted/`, from where a person can take them back."""
@@ -191,57 +189,29 @@ class TableStore:
         with locked(self._lock(name)), explain_os_errors(path, "delete"):
             place.mkdir(parents=True)
             shutil.move(path, place / path.name)
-            for rest in (self.folder / f"{name}.yaml", self._states(name)):
+            for rest in (self.folder / f"{name}.yaml", self._states(name).folder):
                 if rest.exists():
                     shutil.move(rest, place / rest.name)
 
     def _write(self, name: str, table: ObjectTable, made_by: dict[str, Any]) -> None:
         """History first, the table last: if a disk fills up on the way, the table is as it was."""
-        path = self.folder / f"{name}.csv"
-        self._remember_changes_from_outside(name, path)
+        path, states = self.folder / f"{name}.csv", self._states(name)
+        states.remember_changes_from_outside(path)
         sizes = {
             tomogram: {"shape": list(g.shape), "voxel_size": [float(v) for v in g.voxel_size]}
             for tomogram, g in table.tomograms.items()
         }
         text = yaml.safe_dump({**made_by, "tomograms": sizes}, sort_keys=False, allow_unicode=True)
-        fresh = self.folder / f".{name}.new"
+        content = table_csv.as_bytes(table)
+        state = states.add(content, text)
         try:
-            table_csv.write(table, fresh)
-            state = self._add_state(name, fresh.read_bytes())
-            try:
-                write_text(self.folder / f"{name}.yaml", text)
-                with explain_os_errors(path, "write"):
-                    fresh.replace(path)
-                self._set_position(name, state)
-            except UserError:
-                self._state_file(name, state).unlink(missing_ok=True)
-                raise
-        finally:
-            fresh.unlink(missing_ok=True)
-
-    def _add_state(self, name: str, content: bytes) -> int:
-        """Keep `content` as the state after the present one; a new edit after undo begins a new future."""
-        with explain_os_errors(self._states(name), "create"):
-            self._states(name).mkdir(parents=True, exist_ok=True)
-        history = self.history(name)
-        for state in history.states:
-            if state > history.position:
-                self._state_file(name, state).unlink(missing_ok=True)
-        number = history.position + 1
-        with replacing(self._state_file(name, number)) as temporary:
-            temporary.write_bytes(gzip.compress(content, compresslevel=1))
-        for state in history.states[: -KEPT_STATES + 1]:
-            self._state_file(name, state).unlink(missing_ok=True)
-        return number
-
-    def _remember_changes_from_outside(self, name: str, path: Path) -> None:
-        """Make what another program wrote to the file a state of its own, so that Undo and edits cannot lose it."""
-        if not path.is_file():
-            return
-        content = path.read_bytes()
-        present = self._state_file(name, self.history(name).position)
-        if not present.is_file() or gzip.decompress(present.read_bytes()) != content:
-            self._set_position(name, self._add_state(name, content))
+            write_text(self.folder / f"{name}.yaml", text)
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
+            states.set_position(state)
+        except UserError:
+            states.drop(state)
+            raise
 
     def _step(self, name: str, direction: int, based_on: str) -> str:
         path = self.path(name)
@@ -250,24 +220,22 @@ class TableStore:
                 raise UserError(
                     f"The table {name} was changed elsewhere since you saw it: look at it, then undo again."
                 )
-            self._remember_changes_from_outside(name, path)
-            history = self.history(name)
+            states = self._states(name)
+            states.remember_changes_from_outside(path)
+            history = states.history()
             target = history.position + direction
             if target not in history.states:
                 raise UserError(f"The table {name} has nothing to {'undo' if direction < 0 else 'redo'}.")
+            content, description = states.content(target), states.description(target)
+            if description is not None:  # an edit may have changed the sizes of tomograms
+                write_text(self.folder / f"{name}.yaml", description)
             with replacing(path) as temporary:
-                temporary.write_bytes(gzip.decompress(self._state_file(name, target).read_bytes()))
-            self._set_position(name, target)
+                temporary.write_bytes(content)
+            states.set_position(target)
             return _fingerprint(path)
 
-    def _set_position(self, name: str, state: int) -> None:
-        write_text(self._states(name) / "position", str(state))
-
-    def _state_file(self, name: str, state: int) -> Path:
-        return self._states(name) / f"{state}.csv.gz"
-
-    def _states(self, name: str) -> Path:
-        return self.folder / ".history" / name
+    def _states(self, name: str) -> TableStates:
+        return TableStates(self.folder / ".history" / name)
 
     def _lock(self, name: str) -> Path:
         folder = self.folder / ".history"
@@ -296,6 +264,10 @@ def _fingerprint(path: Path) -> str:
         identity = (status.st_ino, status.st_mtime_ns, status.st_size)
         known = _fingerprints.get(path)
         if known is None or known[0] != identity:
-            known = (identity, hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()[:16])
+            known = (identity, _fingerprint_of(path.read_bytes()))
             _fingerprints[path] = known
     return known[1]
+
+
+def _fingerprint_of(content: bytes) -> str:
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()[:16]

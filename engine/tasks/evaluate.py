@@ -18,7 +18,7 @@ from engine.errors import UserError
 from engine.evaluation import Settings, find_metric
 from engine.evaluation.kaggle import RADII
 from engine.objects import ObjectTable, TomogramGeometry
-from engine.objects.formats import FORMATS, picket
+from engine.objects.formats import csv_table, detect, picket, read_objects
 from engine.project import Project
 from engine.project.tables import geometries
 from engine.project.tomograms import plain_name
@@ -187,19 +187,15 @@ def _read(path: str, project: Project | None) -> _Side:
         names = project.tables.names() if project is not None else []
         where = f" and no table of the project (tables: {', '.join(names) or 'none'})" if project is not None else ""
         raise UserError(f"There is no file {path}{where}: check the path.")
-    by_suffix = {f.suffix: f for f in FORMATS.values()} | {".yml": FORMATS["picket"]}
-    chosen = by_suffix.get(file.suffix.lower())
-    if chosen is None:
-        raise UserError(
-            f"{path} ends in {file.suffix or 'nothing'}: objects are read from {', '.join(by_suffix)} files."
-        )
+    chosen = detect(file)
     if chosen.name == "picket":
         return _read_picket(file, known)
     if chosen.name == "csv":
         beside = _beside(file)
-        return _Side(path, chosen.read(file, {NO_NAME: UNREAD}).rows, beside | known, tuple(beside))
+        return _Side(path, csv_table.read(file, {NO_NAME: UNREAD}).rows, beside | known, tuple(beside))
     # RELION's coordinates count from the centre of a tomogram, so its size must be known.
-    rows = chosen.read(file, known if chosen.several_tomograms else {NO_NAME: UNREAD}).rows
+    several = "several tomograms" in chosen.carries
+    rows = read_objects(file, known if several else {NO_NAME: UNREAD}, chosen).rows
     return _Side(path, rows, known)
 
 

@@ -11,13 +11,14 @@ from pydantic import field_validator
 
 from engine.errors import UserError, explain_os_errors, free_space
 from engine.objects import ObjectTable, filter_by, keep
+from engine.parameters import Parameters, parameter
 from engine.project import Project, Tomogram
 from engine.project.segmentations import read_provenance
 from engine.project.settings import check_name
 from engine.tasks.boxes import BoxOptions, FormatName, estimate, index_rows, skipped_rows, write_boxes, write_index
 from engine.tasks.items import run_items
 from engine.tasks.provenance import file_identity, stamp, still_stands
-from engine.tasks.task import Job, Parameters, Task, parameter
+from engine.tasks.task import Job, Task
 from engine.volumes import open_volume
 
 NAME = "extract"

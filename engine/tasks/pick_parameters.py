@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import field_validator, model_validator
 
 from engine.instances import S2Parameters, SuggestionParameters
+from engine.parameters import Parameters, parameter
 from engine.project.settings import check_name
-from engine.tasks.task import Parameters, parameter
 
 MODES = {
     "components": "connected_component_labeling",

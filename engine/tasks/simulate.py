@@ -5,11 +5,12 @@ from pydantic import field_validator
 
 from engine.errors import UserError, explain_os_errors
 from engine.objects import ObjectTable, TomogramGeometry
+from engine.parameters import Parameters, parameter
 from engine.project import Project
 from engine.project.settings import check_name
 from engine.simulation import phantom
 from engine.tasks.provenance import file_identity, stamp
-from engine.tasks.task import Job, Parameters, Task, parameter
+from engine.tasks.task import Job, Task
 from engine.volumes import write_mrc
 
 NAME = "simulate"

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic import Field as _PydanticField
+from pydantic import BaseModel, ValidationError
 
 from engine.errors import UserError, explain_os_errors
+from engine.parameters import Parameters, validation_sentence
 from engine.project import Project
 
 
@@ -29,47 +29,6 @@ class Job(Protocol):
 
     def output(self, kind: str, name: str, path: Path, **facts: Any) -> None:
         """Name a finished result; `kind` is segmentation, table, tomogram or boxes."""
-
-
-class Parameters(BaseModel):
-    """Base of every task's parameters: unknown keys are refused, so that a typing error is not silently ignored."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-def parameter(
-    default: Any = ...,
-    *,
-    title: str,
-    help: str,
-    unit: str = "",
-    advanced: bool = False,
-    source: str = "",
-    beside: bool = False,
-    only_if: tuple[str, Any] | None = None,
-    **limits: Any,
-) -> Any:
-    """A field of a task's parameters.
-
-    Parameters
-    ----------
-    default
-        Without one the field is required.
-    title, help, unit
-        What the form shows. One short line of help.
-    advanced
-        Folded away in the form.
-    source
-        What the form offers to choose from: "tomograms" or "segmentations" of the project.
-    beside
-        Stands beside the field before it in the form: the two ends of a range.
-    only_if
-        Another field and the value it must have for this one to matter; otherwise the form leaves it out.
-    limits
-        As pydantic's Field takes them: ge, gt, le, lt, min_length …
-    """
-    extra: dict[str, Any] = {"unit": unit, "advanced": advanced, "source": source, "beside": beside, "only_if": only_if}
-    return _PydanticField(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 
 @dataclass(frozen=True)
@@ -161,25 +120,6 @@ def validated(task: Task, raw: Any, where: str = "") -> Parameters:
         return task.parameters.model_validate(raw if raw is not None else {})
     except ValidationError as error:
         raise UserError(validation_sentence(task.parameters, error, where)) from error
-
-
-def validation_sentence(model: type[BaseModel], error: ValidationError, where: str = "") -> str:
-    """The first problem that pydantic found, as one sentence for a person."""
-    problems = error.errors()
-    first = problems[0]
-    location = ".".join(str(part) for part in first["loc"])
-    prefix = f"{where}: " if where else ""
-    more = f" ({len(problems) - 1} more wrong)" if len(problems) > 1 else ""
-    if first["type"] == "missing":
-        return f"{prefix}{location} is missing: add it{more}."
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(model.model_fields)
-        return f"{prefix}{location} is not a parameter here (known: {known}){more}."
-    message = first["msg"].removeprefix("Value error, ")
-    if not location:  # a rule between fields: its message names them
-        return f"{prefix}{message[0].upper()}{message[1:]}{more}."
-    message = message[0].lower() + message[1:]
-    return f"{prefix}{location} = {first['input']!r} is not allowed: {message}{more}."
 
 
 def read_parameters(path: Path) -> Any:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import field_validator, model_validator
 
 from engine.errors import UserError
+from engine.parameters import Parameters, parameter
 from engine.project import Project
 from engine.project.settings import check_name
 from engine.tasks.items import run_items
 from engine.tasks.provenance import file_identity, open_for_science, stamp, still_stands
-from engine.tasks.task import Job, Parameters, Task, parameter
+from engine.tasks.task import Job, Task
 from engine.volumes import Volume, write_mrc
 
 if TYPE_CHECKING:

@@ -81,7 +81,7 @@ def test_from_a_folder_to_an_exported_star_file(
     # Objects: nine of them; delete one in the table, undo, delete again; export.
     expect(page.locator("h1")).to_have_text("Objects")
     expect(page.get_by_text("9 objects · saved")).to_be_visible()
-    gallery = page.get_by_role("listbox", name="Particles").get_by_role("button")
+    gallery = page.get_by_role("listbox", name="Particles").get_by_role("option")
     expect(gallery).to_have_count(9)
     page.get_by_title(re.compile(r"x 94 y 78 z 16$")).click()
     page.wait_for_url(re.compile(r"x=94&y=78"))  # the viewer went there, and says so in the address

@@ -256,7 +256,7 @@ def test_objects_are_found_with_keys_and_clicks(page: Page, start_server: Callab
     page.wait_for_function("globalThis.__tomodeckViewer.outbox.waiting.length === 0")
 
     # Edits show at once and go to the page as events, each acknowledged.
-    page.evaluate("globalThis.__tomodeckViewer.objectSets[0].editable = true")
+    page.evaluate("Object.assign(globalThis.__tomodeckViewer.objectSets[0], { editable: true, activeClass: 'ball' })")
     page.mouse.move(*on_screen(page, "z", 82, 31))
     page.mouse.down()
     page.mouse.move(*on_screen(page, "z", 92, 36), steps=5)
@@ -265,6 +265,8 @@ def test_objects_are_found_with_keys_and_clicks(page: Page, start_server: Callab
     assert (moved["x"], moved["y"], moved["z"]) == (90, 35, 16)
     page.keyboard.press("Delete")
     page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
     assert viewer(page, "v.objectSets[0].rows.map((row) => row.id)") == [1, None]
     assert viewer(page, "v.outbox.number") >= 3
 

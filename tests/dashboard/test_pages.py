@@ -14,7 +14,7 @@ from engine.project import Project
 from engine.volumes import write_mrc
 
 MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
-PAGES = ("overview", "tomograms", "viewer", "unsupervised", "pick", "objects", "evaluate", "jobs")
+PAGES = ("overview", "tomograms", "viewer", "annotate", "unsupervised", "pick", "objects", "evaluate", "jobs")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 // What lies over the tomogram: label maps, score maps and objects, as the page names them and as the server delivers them.
 
+import { replay } from "./editing.js";
 import { Overlay, readLayer } from "./layers.js";
 import { ObjectSet } from "./objects.js";
 
@@ -43,22 +44,32 @@ export class Contents {
 
   setObjects(specs) {
     const before = new Map(this.objectSets.map((set) => [set.key, set]));
+    const unheard = (type) => this.viewer.outbox.waiting.some((event) => event.type === type);
     this.objectSets = specs.map((spec) => {
       const set = before.get(spec.key) ?? new ObjectSet(spec);
-      set.update(spec);
-      if (spec.selected !== null && spec.selected !== undefined && spec.selected !== set.selectedByPage) {
-        this.viewer.selected = { set: spec.key, id: spec.selected };
-      }
-      set.selectedByPage = spec.selected;
+      set.update(spec, unheard("class_chosen"));
+      if (!unheard("selected")) this.takeSelection(set, spec.selected_ids ?? []);
       return set;
     });
     this.loadObjects();
   }
 
+  /** The page selects these. Said again it changes nothing, so that a selection made here stays. */
+  takeSelection(set, ids) {
+    const { selection } = this.viewer;
+    const said = ids.join();
+    if (said === set.selectedByPage) return;
+    set.selectedByPage = said;
+    if (ids.length) selection.replace(set.key, ids);
+    else if (selection.set === set.key) selection.clear();
+  }
+
   loadObjects() {
     for (const set of this.objectSets) {
-      set.load(this.viewer.tomogram).then((changed) => {
+      const { tomogram, outbox, selection } = this.viewer;
+      set.load(tomogram, (rows) => replay(rows, outbox.waiting, set.key, tomogram)).then((changed) => {
         if (!changed) return;
+        if (selection.set === set.key) selection.keep((id) => set.row(id));
         this.viewer.redraw();
         this.viewer.toolbar.menu.update();
       }, (error) => {

@@ -28,6 +28,7 @@ export function drawPane(pane) {
     drawBox(pane, ctx);
     if (viewer.overlaysOn) for (const set of viewer.objectSets) set.draw(pane, ctx, shown.index);
     if (viewer.crosshairOn) drawCrosshair(pane, ctx, ratio);
+    if (viewer.marquee?.pane === pane) viewer.marquee.draw(ctx, colours.accent);
     viewer.painted(pane);
   }
   const index = shown ? shown.index : pane.index;

@@ -6,7 +6,10 @@ export const SHORTCUTS = [
   ["Drag", "move the picture"],
   ["Click", "crosshair there; on an object: select it"],
   ["Double click", "bring to the middle"],
-  ["1  2  3", "XY, YZ, XZ large"],
+  ["Ctrl + click", "select one more, or one less"],
+  ["Shift + drag, R", "select by a rectangle (Ctrl: add to the selection)"],
+  ["Alt + drag, L", "select by a lasso (Ctrl: add to the selection)"],
+  ["1  2  3, with Shift too", "XY, YZ, XZ large"],
   ["0 or H", "small planes on or off"],
   ["F", "fit"],
   ["C", "contrast from the slice in view"],
@@ -16,15 +19,19 @@ export const SHORTCUTS = [
   ["[  ]", "average fewer or more slices"],
   ["N  P", "next or previous object"],
   ["?", "this list"],
-  ["Esc", "close; then: unselect"],
+  ["Esc", "close; leave the mode; unselect"],
 ];
 
 export const EDIT_SHORTCUTS = [
-  ["A", "add an object under the pointer"],
-  ["Drag the selected object", "move it"],
-  ["Delete", "delete the selected object"],
+  ["A", "add objects by clicks, on or off"],
+  ["Enter, while adding", "add an object under the pointer"],
+  ["Double click", "add an object where none is"],
+  ["Drag an object near its centre", "move it; a selected one anywhere"],
+  ["Delete", "delete the selected objects"],
   ["Ctrl + Z, Ctrl + Shift + Z", "undo, redo"],
 ];
+
+export const CLASS_SHORTCUTS = [["1 … 9", "class to add (planes: with Shift)"]];
 
 export function listenToKeys(viewer) {
   viewer.root.addEventListener("keydown", (event) => {
@@ -43,6 +50,8 @@ export function listenToKeys(viewer) {
   });
 }
 
+const PLANE_KEYS = { 1: (v) => v.makeLarge("z"), 2: (v) => v.makeLarge("x"), 3: (v) => v.makeLarge("y") };
+
 function find(event, target) {
   const onButton = target.matches?.("button, [role=slider]");
   if (onButton && ["Enter", " ", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].includes(event.key)) return null;
@@ -53,6 +62,8 @@ function find(event, target) {
     return null;
   }
   if (event.altKey) return null;
+  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code ?? "")?.[1];
+  if (digit) return event.shiftKey ? PLANE_KEYS[digit] : (v) => v.editing.chooseClass(+digit) || PLANE_KEYS[digit]?.(v);
   const stride = event.shiftKey ? 10 : 1;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   return {
@@ -62,9 +73,6 @@ function find(event, target) {
     ArrowDown: (v) => v.stepSlice(v.activeAxis, -stride, event.timeStamp),
     ArrowLeft: (v) => v.stepSlice(v.activeAxis, -stride, event.timeStamp),
     PageDown: (v) => v.stepSlice(v.activeAxis, -stride, event.timeStamp),
-    1: (v) => v.makeLarge("z"),
-    2: (v) => v.makeLarge("x"),
-    3: (v) => v.makeLarge("y"),
     0: (v) => v.toggleSmall(),
     h: (v) => v.toggleSmall(),
     f: (v) => v.fit(),
@@ -79,7 +87,10 @@ function find(event, target) {
     "+": (v) => v.zoomBy(1.25),
     "=": (v) => v.zoomBy(1.25),
     "-": (v) => v.zoomBy(0.8),
-    a: (v) => v.edit("added"),
+    a: (v) => v.editing.toggleMode("add"),
+    r: (v) => v.editing.toggleMode("rectangle"),
+    l: (v) => v.editing.toggleMode("lasso"),
+    Enter: (v) => v.editing.mode === "add" && v.edit("added"),
     Delete: (v) => v.edit("deleted"),
     Backspace: (v) => v.edit("deleted"),
     "?": (v) => v.toggleHelp(),

@@ -85,10 +85,11 @@ export class LayersMenu {
     const row = block();
     const changed = () => {
       viewer.redraw();
+      viewer.toolbar.update();
       this.update();
     };
     row.append(line(
-      eye(set.visible, set.name, () => { set.visible = !set.visible; changed(); }),
+      eye(set.visible, set.name, () => { set.visible = !set.visible; set.chosen = true; changed(); }),
       text("span", "grow name", set.name),
       text("span", "quiet", set.editable ? "objects, editable" : "objects"),
     ));

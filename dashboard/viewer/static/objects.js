@@ -1,31 +1,77 @@
 // The objects of one table in this tomogram: circles where the slice cuts a sphere of the class radius.
 
 import { labelColour } from "./palette.js";
+import { drawRings } from "./rings.js";
+import { SliceIndex } from "./slice_index.js";
 import { ask } from "./slices.js";
 
 const DEFAULT_RADIUS = 8; // voxels, for a class without radius
+const MOST_RINGED = 300; // with more selected objects in sight, they are filled but have no white ring
+const MOST_LOOSE = 200; // so many changed rows are looked at one by one before the index is made anew
 
 export class ObjectSet {
+  #rows = [];
+  #indices = {};
+  #counts = null;
+  #byId = null;
+  #loose = new Set(); // rows that were added or moved since the index was made
+
   constructor(spec) {
     this.key = spec.key;
-    this.visible = spec.visible;
+    this.chosen = false; // whether the person decided if it is seen; until then each page does
     this.hidden = new Set();
     this.colours = new Map();
-    this.rows = [];
     this.version = null;
     this.problem = null;
+    this.selectedByPage = "";
     this.update(spec);
   }
 
-  update(spec) {
+  /** What the page says. `keepClass`: the person chose another class to add, and the page does not know it yet. */
+  update(spec, keepClass = false) {
+    if (!this.chosen) this.visible = spec.visible;
+    if (!keepClass && spec.new_class !== this.spec?.new_class) this.activeClass = spec.new_class;
     this.spec = spec;
     this.name = spec.name;
     this.editable = spec.editable;
     this.classes = new Map(spec.classes.map((c) => [c.name, c]));
   }
 
-  /** Fetch the rows unless they are here; what is drawn stays until the new ones are there. */
-  async load(tomogram) {
+  get rows() {
+    return this.#rows;
+  }
+
+  set rows(rows) {
+    this.#rows = rows;
+    this.#counts = this.#byId = null;
+    this.#indices = {};
+    this.#loose.clear();
+  }
+
+  /** One row more. */
+  append(row) {
+    this.#rows.push(row);
+    this.#byId = null;
+    if (this.#counts) this.#counts.set(row.class, (this.#counts.get(row.class) ?? 0) + 1);
+    this.moved(row);
+  }
+
+  /** The coordinates of a row were changed. */
+  moved(row) {
+    this.#loose.add(row);
+    if (this.#loose.size <= MOST_LOOSE) return;
+    this.#indices = {};
+    this.#loose.clear();
+  }
+
+  row(id) {
+    this.#byId ??= new Map(this.#rows.map((row) => [row.id, row]));
+    return this.#byId.get(id);
+  }
+
+  /** Fetch the rows unless they are here; what is drawn stays until the new ones are there. `replay` adds what the page
+      has not heard of yet. */
+  async load(tomogram, replay = (rows) => rows) {
     const { table, version, rows } = this.spec;
     const wanted = `${tomogram}|${version}`;
     if (this.version === wanted || this.loading === wanted) return false;
@@ -33,7 +79,7 @@ export class ObjectSet {
     if (this.tomogram !== tomogram) this.rows = []; // what lies in another tomogram must not be seen in this one
     this.tomogram = tomogram;
     let columns = rows;
-    if (table) {
+    if (table && !rows) {
       const query = new URLSearchParams({ table, tomogram, v: version });
       try {
         columns = await (await ask(`/viewer/objects?${query}`)).json();
@@ -43,7 +89,7 @@ export class ObjectSet {
       }
     }
     this.loading = null;
-    this.rows = columns.id.map((id, i) => ({ id, class: columns.class[i], x: columns.x[i], y: columns.y[i], z: columns.z[i] }));
+    this.rows = replay(columns.id.map((id, i) => ({ id, class: columns.class[i], x: columns.x[i], y: columns.y[i], z: columns.z[i] })));
     this.version = wanted;
     this.problem = null;
     return true;
@@ -61,9 +107,10 @@ export class ObjectSet {
   }
 
   counts() {
-    const counts = new Map();
-    for (const row of this.rows) counts.set(row.class, (counts.get(row.class) ?? 0) + 1);
-    return counts;
+    if (this.#counts) return this.#counts;
+    this.#counts = new Map();
+    for (const row of this.#rows) this.#counts.set(row.class, (this.#counts.get(row.class) ?? 0) + 1);
+    return this.#counts;
   }
 
   toggle(name) {
@@ -76,55 +123,68 @@ export class ObjectSet {
 
   /** Objects that the slice cuts, each with its circle on the screen. */
   *circles(pane, index) {
-    const { viewer, plane } = pane;
+    const { viewer, plane, axis } = pane;
     const { pitch, voxelSize } = viewer;
-    const { unit } = pane.scale();
     const radii = new Map();
-    for (const row of this.rows) {
-      if (this.hidden.has(row.class)) continue;
-      let radius = radii.get(row.class);
-      if (radius === undefined) radii.set(row.class, (radius = this.radius(row.class, voxelSize)));
-      const distance = (row[pane.axis] - index) * pitch[pane.axis];
+    for (const name of this.counts().keys()) if (!this.hidden.has(name)) radii.set(name, this.radius(name, voxelSize));
+    const reach = Math.max(...radii.values(), 1) / pitch[axis];
+    const { cols, rows } = plane;
+    const scale = pane.scale();
+    const corner = pane.toScreen(0.5, 0.5); // of a coordinate 0: voxel i covers i to i + 1 here
+    for (const row of this.near(axis, index - reach, index + reach)) {
+      const radius = radii.get(row.class);
+      if (radius === undefined) continue;
+      const distance = (row[axis] - index) * pitch[axis];
       // A particle smaller than a voxel still shows on its own slice.
       const squared = Math.max(radius * radius, 0.3) - distance * distance;
       if (squared <= 0) continue;
-      const at = pane.toScreen(row[plane.cols] + 0.5, row[plane.rows] + 0.5);
-      yield { row, x: at.x, y: at.y, radius: Math.max(Math.sqrt(squared) * unit, 2.5), distance };
+      const x = corner.x + row[cols] * scale.x;
+      const y = corner.y + row[rows] * scale.y;
+      yield { row, x, y, radius: Math.max(Math.sqrt(squared) * scale.unit, 2.5), distance };
     }
+  }
+
+  /** Rows with a coordinate between two values, those that were changed last at the end. */
+  *near(axis, low, high) {
+    this.#indices[axis] ??= new SliceIndex(this.#rows, axis);
+    const { rows } = this.#indices[axis];
+    for (const number of this.#indices[axis].between(low, high)) if (!this.#loose.has(rows[number])) yield rows[number];
+    for (const row of this.#loose) if (row[axis] >= low && row[axis] <= high) yield row;
   }
 
   draw(pane, ctx, index) {
     if (!this.visible) return;
-    const { selected } = pane.viewer;
+    const { selection } = pane.viewer;
     const { width, height } = pane.size;
-    const paths = new Map();
-    let chosen = null;
+    const colours = new Map();
+    const rings = [];
+    const selected = [];
     for (const circle of this.circles(pane, index)) {
       const { x, y, radius, row } = circle;
       if (x + radius < 0 || y + radius < 0 || x - radius > width || y - radius > height) continue;
-      if (selected?.set === this.key && selected.id === row.id) chosen = circle;
-      if (!paths.has(row.class)) paths.set(row.class, new Path2D());
-      const path = paths.get(row.class);
-      path.moveTo(x + radius, y);
-      path.arc(x, y, radius, 0, 2 * Math.PI);
-      if (Math.abs(circle.distance) <= 0.5) {
-        path.moveTo(x + 1.5, y);
-        path.arc(x, y, 1.5, 0, 2 * Math.PI);
-      }
+      if (!colours.has(row.class)) colours.set(row.class, this.colour(row.class));
+      if (selection.has(this.key, row.id)) selected.push(circle);
+      rings.push({ x, y, radius, colour: colours.get(row.class), dot: Math.abs(circle.distance) <= 0.5 });
     }
-    ctx.lineWidth = 3;
-    ctx.strokeStyle = "rgba(0, 0, 0, 0.45)";
-    for (const path of paths.values()) ctx.stroke(path);
-    ctx.lineWidth = 1.5;
-    for (const [name, path] of paths) {
-      ctx.strokeStyle = this.colour(name);
-      ctx.stroke(path);
-    }
-    if (chosen) {
-      ctx.strokeStyle = "#ffffff";
-      ctx.lineWidth = 2.5;
+    drawRings(ctx, rings, pane.canvas.width / width);
+    this.drawSelected(ctx, selected);
+  }
+
+  /** Selected objects: filled with their colour, in a white ring. */
+  drawSelected(ctx, circles) {
+    for (const { x, y, radius, row } of circles) {
       ctx.beginPath();
-      ctx.arc(chosen.x, chosen.y, chosen.radius + 2, 0, 2 * Math.PI);
+      ctx.arc(x, y, radius + 2, 0, 2 * Math.PI);
+      ctx.globalAlpha = circles.length > MOST_RINGED ? 0.55 : 0.28;
+      ctx.fillStyle = this.colour(row.class);
+      ctx.fill();
+      ctx.globalAlpha = 1;
+      if (circles.length > MOST_RINGED) continue;
+      ctx.lineWidth = 4.5;
+      ctx.strokeStyle = "rgba(0, 0, 0, 0.5)";
+      ctx.stroke();
+      ctx.lineWidth = 2.25;
+      ctx.strokeStyle = "#ffffff";
       ctx.stroke();
     }
   }
@@ -136,7 +196,7 @@ export class ObjectSet {
     for (const circle of this.circles(pane, pane.shown.index)) {
       if (circle.row.id === null) continue;
       const away = Math.hypot(circle.x - x, circle.y - y);
-      if (away <= circle.radius + 3 && (!best || away < best.away)) best = { row: circle.row, away };
+      if (away <= circle.radius + 3 && (!best || away < best.away)) best = { row: circle.row, away, radius: circle.radius };
     }
     return best && { set: this, ...best };
   }

@@ -1,6 +1,8 @@
-// Mouse and touch on a pane: wheel = slice, ctrl+wheel = zoom to the cursor, drag = pan, click = crosshair and selection.
+// Mouse and touch on a pane: wheel = slice, ctrl+wheel = zoom to the cursor, drag = pan, click = crosshair and selection,
+// drag of an object = move it, shift or alt and drag = rectangle or lasso.
 
 import { boxFrame } from "./draw.js";
+import { Marquee } from "./marquee.js";
 
 const DRAG_FROM = 4; // CSS pixels before a press becomes a drag
 const BORDER = 6; // how near to the frame of the box it can be taken
@@ -15,6 +17,13 @@ export function listenToPointer(pane) {
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
+  };
+
+  const marqueeKind = (event) => {
+    if (!viewer.editing.selectableSet()) return null;
+    if (event.altKey) return "lasso";
+    if (event.shiftKey) return "rectangle";
+    return ["rectangle", "lasso"].includes(viewer.editing.mode) ? viewer.editing.mode : null;
   };
 
   canvas.addEventListener("wheel", (event) => {
@@ -45,9 +54,10 @@ export function listenToPointer(pane) {
     viewer.root.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
     const at = place(event);
-    const held = event.button === 0 ? viewer.editableObjectAt(pane, at) : null;
-    const mode = held ? "object" : event.button === 0 && onFrame(pane, at) ? "box" : "pan";
-    press = { start: at, last: at, mode, held, moved: false };
+    const kind = event.button === 0 ? marqueeKind(event) : null;
+    const held = event.button === 0 && !kind ? viewer.editing.graspable(pane, at) : null;
+    const mode = kind ? "marquee" : held ? "object" : event.button === 0 && onFrame(pane, at) ? "box" : "pan";
+    press = { start: at, last: at, mode, held, kind, moved: false };
     event.preventDefault();
   });
 
@@ -55,14 +65,18 @@ export function listenToPointer(pane) {
     const at = place(event);
     viewer.pointAt(pane, at);
     if (!press) {
-      canvas.style.cursor = onFrame(pane, at) ? "move" : "";
+      canvas.style.cursor = onFrame(pane, at) ? "move" : !marqueeKind(event) && viewer.editing.graspable(pane, at) ? "grab" : "";
       return;
     }
     if (!press.moved && Math.hypot(at.x - press.start.x, at.y - press.start.y) < DRAG_FROM) return;
     press.moved = true;
     const dx = at.x - press.last.x;
     const dy = at.y - press.last.y;
-    if (press.mode === "pan") {
+    if (press.mode === "marquee") {
+      viewer.marquee ??= new Marquee(pane, press.kind, press.start);
+      viewer.marquee.to(at);
+      viewer.redraw();
+    } else if (press.mode === "pan") {
       canvas.style.cursor = "grabbing";
       pane.pan(dx, dy);
       viewer.requestFrame();
@@ -75,7 +89,7 @@ export function listenToPointer(pane) {
       press.last = { x: press.last.x + columns * scale.x, y: press.last.y + rows * scale.y };
       const by = { [pane.plane.cols]: columns, [pane.plane.rows]: rows };
       if (press.mode === "box") viewer.moveBox(by);
-      else viewer.dragObject(press.held, by);
+      else viewer.editing.drag(press.held, by);
     }
   });
 
@@ -84,13 +98,20 @@ export function listenToPointer(pane) {
     const { moved, mode, held } = press;
     press = null;
     canvas.style.cursor = "";
-    if (moved && mode === "object") viewer.dropObject(held);
-    if (!moved && event.type === "pointerup" && event.button === 0) viewer.clickAt(pane, place(event));
+    if (moved && mode === "object") viewer.editing.drop(held);
+    if (moved && mode === "marquee" && viewer.marquee) {
+      const { marquee } = viewer;
+      viewer.marquee = null;
+      if (event.type === "pointerup") viewer.editing.selectInside(marquee, event.ctrlKey || event.metaKey);
+      viewer.redraw();
+    }
+    if (!moved && event.type === "pointerup" && event.button === 0) viewer.editing.click(pane, place(event), event);
   };
   canvas.addEventListener("pointerup", release);
   canvas.addEventListener("pointercancel", release);
   canvas.addEventListener("pointerleave", () => viewer.pointAt(null));
   canvas.addEventListener("dblclick", (event) => {
+    if (viewer.editing.addByDoubleClick(pane, place(event))) return;
     const { u, v } = pane.fromScreen(place(event).x, place(event).y);
     pane.centreOn(u, v);
     viewer.requestFrame();

@@ -10,7 +10,7 @@ export class StatusLine {
     this.viewer = viewer;
     this.element = document.createElement("div");
     this.element.className = "status";
-    this.element.innerHTML = `<span class="where"></span><span class="angstrom"></span><span class="density"></span><span class="labels"></span><span class="message" role="status"></span>`;
+    this.element.innerHTML = `<span class="where"></span><span class="angstrom"></span><span class="density"></span><span class="labels"></span><span class="selected"></span><span class="message" role="status"></span>`;
     this.parts = Object.fromEntries([...this.element.children].map((span) => [span.className, span]));
     this.density = null;
   }
@@ -22,6 +22,7 @@ export class StatusLine {
   update() {
     const { viewer, parts } = this;
     const voxel = this.voxel();
+    set(parts.selected, viewer.selection.size ? `${viewer.selection.size} selected` : "");
     if (!viewer.layer || !voxel) {
       for (const name of ["where", "angstrom", "density", "labels"]) set(parts[name], "");
       return;

@@ -1,17 +1,19 @@
 // The viewer as a whole: three linked planes, one crosshair, and what is shown over the tomogram.
 
+import { arrange, fitHeight, makeLarge, setLayout, toggleSmall } from "./arrangement.js";
 import { boxRange } from "./box.js";
 import { Contents } from "./contents.js";
 import { contrastOfSlice } from "./contrast.js";
 import { Editing } from "./editing.js";
 import { Outbox } from "./events.js";
 import { listenToKeys } from "./keys.js";
-import { readLayer } from "./layers.js";
 import { Notices } from "./notices.js";
+import { Opening } from "./opening.js";
 import { Pane } from "./pane.js";
 import { greyTable } from "./palette.js";
 import { Place } from "./place.js";
-import { ORDER, clamp, lengths, pitches } from "./planes.js";
+import { ORDER, clamp } from "./planes.js";
+import { Selection } from "./selection.js";
 import { SliceStore } from "./slices.js";
 import { StatusLine } from "./status.js";
 import { readColours } from "./theme.js";
@@ -31,7 +33,6 @@ export class Viewer {
     this.layer = null;
     this.position = null;
     this.positions = new Map(); // tomogram → {x, y, z}: each keeps its place
-    this.views = new Map(); // tomogram → contrast, zoom and centres
     this.lengths = null;
     this.pitch = { x: 1, y: 1, z: 1 };
     this.zoom = 1; // relative to the fitting picture, the same in all planes
@@ -45,7 +46,8 @@ export class Viewer {
     this.contrast = [0, 1];
     this.greys = greyTable(0, 255, false);
     this.contents = new Contents(this);
-    this.selected = null;
+    this.selection = new Selection();
+    this.marquee = null; // the rectangle or lasso that is being drawn
     this.selectedHere = null; // {set, id} of a click or key until the page has answered it
     this.cursor = null;
     this.box = null;
@@ -53,6 +55,7 @@ export class Viewer {
     this.outbox = new Outbox();
     this.store = new SliceStore((wish, entry) => this.panes[wish.axis].arrived(wish, entry), (text) => this.notices.problem("slices", text));
     this.editing = new Editing(this);
+    this.opening = new Opening(this);
     this.place = new Place(this);
     this.status = new StatusLine(this);
     this.toolbar = new Toolbar(this);
@@ -73,7 +76,7 @@ export class Viewer {
       const path = event.composedPath();
       if (path.includes(this.main) && !path.some((e) => e.classList?.contains("popover"))) this.toolbar.close();
     });
-    this.arrange();
+    arrange(this);
   }
 
   get overlays() {
@@ -90,11 +93,12 @@ export class Viewer {
     this.session = data.session;
     this.follow = data.follow;
     this.colours = readColours(this.root);
-    this.setLayout(data.layout, data.height);
+    setLayout(this, data.layout, data.height);
     this.box = data.box;
-    if (data.tomogram !== this.tomogram || data.version !== this.version) this.open(data);
+    if (data.tomogram !== this.tomogram || data.version !== this.version) this.opening.open(data);
     this.contents.setOverlays(data.overlays);
     this.contents.setObjects(data.objects);
+    if (this.editing.mode !== "look" && !this.editing.editableSet()) this.editing.setMode("look"); // another page
     this.applyGoto(data.goto);
     this.toolbar.update();
     this.toolbar.contrast.draw();
@@ -102,119 +106,8 @@ export class Viewer {
     this.redraw();
   }
 
-  setLayout(layout, height) {
-    this.single = layout === "single";
-    this.root.classList.toggle("single", this.single);
-    this.fill = height === "fill";
-    if (this.fill) this.fitHeight();
-    else this.root.style.height = typeof height === "number" ? `${height}px` : height;
-    this.arrange();
-  }
-
-  /** Take the height that the window leaves below the top of the viewer. */
-  fitHeight() {
-    if (!this.fill || !this.root.isConnected) return;
-    const scroller = this.root.getRootNode().host?.closest("section") ?? document.scrollingElement;
-    const top = this.root.getBoundingClientRect().top + scroller.scrollTop;
-    const height = Math.max(420, Math.floor(window.innerHeight - top - 16));
-    if (this.root.style.height !== `${height}px`) this.root.style.height = `${height}px`;
-  }
-
-  async open(data) {
-    const before = this.tomogram;
-    this.remember();
-    this.tomogram = data.tomogram;
-    this.version = data.version;
-    this.opening?.abort();
-    this.opening = new AbortController();
-    const { signal } = this.opening;
-    this.notices.opening = true;
-    this.notices.watch();
-    this.toolbar.update();
-    try {
-      const layer = await readLayer(`tomogram:${data.tomogram}`, signal);
-      if (signal.aborted) return;
-      this.notices.problem("open", null);
-      this.setTomogram(layer, data, before !== data.tomogram);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      this.notices.problem("open", error.message);
-      if (before !== data.tomogram) this.clear();
-      this.version = null; // the next call of the page tries again
-      clearTimeout(this.reopening);
-      this.reopening = setTimeout(() => this.root.isConnected && this.tomogram === data.tomogram && this.open(data), 3000);
-    } finally {
-      if (!signal.aborted) this.notices.opening = false;
-    }
-  }
-
-  setTomogram(layer, data, isOther) {
-    if (this.layer) this.layer.current = false;
-    const sameShape = this.layer && this.layer.shape.join() === layer.shape.join();
-    this.layer = layer;
-    this.lengths = lengths(layer.shape);
-    this.voxelSize = layer.voxel_size;
-    this.pitch = pitches(layer.voxel_size);
-    const middle = { x: this.lengths.x >> 1, y: this.lengths.y >> 1, z: this.lengths.z >> 1 };
-    const given = data.start && { x: data.start[0], y: data.start[1], z: data.start[2] };
-    const place = this.pendingGoto ?? this.positions.get(data.tomogram) ?? given ?? middle;
-    this.pendingGoto = null;
-    this.position = this.clampPosition(place);
-    const view = this.views.get(data.tomogram);
-    if (view) {
-      this.zoom = view.zoom;
-      for (const axis of ORDER) this.panes[axis].centre = { ...view.centres[axis] };
-    } else if (!sameShape) {
-      this.zoom = 1;
-      for (const axis of ORDER) this.panes[axis].centre = { u: 0.5, v: 0.5 };
-    }
-    if (isOther) this.selected = null;
-    this.setContrast(view?.contrast ?? layer.auto);
-    for (const axis of ORDER) {
-      const pane = this.panes[axis];
-      pane.clampCentre();
-      pane.follow();
-      pane.moved(pane.index);
-    }
-    this.place.changed();
-    this.contents.loadObjects();
-    this.positionChanged();
-  }
-
-  remember() {
-    if (!this.layer) return;
-    const centres = Object.fromEntries(ORDER.map((axis) => [axis, { ...this.panes[axis].centre }]));
-    this.views.set(this.tomogram, { zoom: this.zoom, contrast: this.contrast, centres });
-  }
-
-  clear() {
-    if (this.layer) this.layer.current = false;
-    this.layer = this.lengths = this.position = null;
-    for (const axis of ORDER) {
-      this.panes[axis].shown = null;
-      this.panes[axis].plan();
-    }
-    this.toolbar.contrast.draw();
-    this.status.update();
-    this.redraw();
-  }
-
   applyGoto(goto) {
-    const here = this.selectedHere;
-    // Some pages answer a click with no journey: it must not hold back one that is asked for later.
-    if (!this.outbox.waiting.some((event) => event.type === "selected")) this.selectedHere = null;
-    if (!goto) {
-      this.lastGoto = null; // what is deselected and selected again is another journey
-      return;
-    }
-    if (goto.sequence === this.lastGoto) return;
-    this.lastGoto = goto.sequence;
-    this.selectedHere = null;
-    // The page answers a click on an object by selecting it and going there; the person is there already.
-    if (here && this.objectSets.some((set) => set.key === here.set && set.spec.selected === here.id)) return;
-    const place = { x: Math.round(goto.x), y: Math.round(goto.y), z: Math.round(goto.z) };
-    if (this.layer && this.layer.key === `tomogram:${this.tomogram}`) this.moveTo(place, { follow: true });
-    else this.pendingGoto = place;
+    this.opening.applyGoto(goto);
   }
 
   // Moving
@@ -289,16 +182,6 @@ export class Viewer {
     this.zoomBy(1 / (pane.scale().unit * window.devicePixelRatio), pane);
   }
 
-  clickAt(pane, at) {
-    const voxel = pane.voxelAt(at.x, at.y);
-    const hit = this.editing.objectAt(pane, at);
-    if (hit) {
-      this.editing.select(hit.set, hit.row);
-      this.editing.tell("selected", hit.set, { id: hit.row.id });
-    }
-    if (voxel) this.moveTo(voxel);
-  }
-
   pointAt(pane, at) {
     this.cursor = pane && this.lengths ? { pane, at, voxel: pane.voxelAt(at.x, at.y) } : null;
     this.status.update();
@@ -307,38 +190,22 @@ export class Viewer {
   activate(axis) {
     if (this.activeAxis === axis) return;
     this.activeAxis = axis;
-    this.arrange();
+    arrange(this);
     this.toolbar.update();
   }
 
-  // Arrangement
+  // Arrangement (see arrangement.js)
 
-  arrange() {
-    const small = ORDER.filter((axis) => axis !== this.large);
-    const hideSmall = this.single || !this.smallOn;
-    this.main.classList.toggle("alone", hideSmall);
-    for (const axis of ORDER) {
-      const { element } = this.panes[axis];
-      element.style.gridArea = axis === this.large ? "large" : small.indexOf(axis) === 0 ? "upper" : "lower";
-      element.hidden = hideSmall && axis !== this.large;
-      element.classList.toggle("active", axis === this.activeAxis);
-      const wasVisible = this.panes[axis].visible;
-      this.panes[axis].visible = !element.hidden;
-      if (!wasVisible && !element.hidden && this.layer) this.panes[axis].moved(this.panes[axis].index);
-    }
+  fitHeight() {
+    fitHeight(this);
   }
 
   makeLarge(axis) {
-    this.large = this.activeAxis = axis;
-    this.arrange();
-    this.toolbar.update();
+    makeLarge(this, axis);
   }
 
   toggleSmall() {
-    this.smallOn = !this.smallOn;
-    if (!this.smallOn) this.activeAxis = this.large;
-    this.arrange();
-    this.toolbar.update();
+    toggleSmall(this);
   }
 
   // Looks
@@ -407,17 +274,15 @@ export class Viewer {
 
   // Objects (see editing.js)
 
-  editableObjectAt(pane, at) {
-    const hit = this.editing.objectAt(pane, at);
-    return hit?.set.editable && this.selected?.id === hit.row.id && this.selected.set === hit.set.key ? hit : null;
+  /** What is selected, {set, id} with the last one of them, or null. */
+  get selected() {
+    const { set, last } = this.selection;
+    return last === null ? null : { set, id: last };
   }
 
-  dragObject(hit, by) {
-    this.editing.drag(hit, by);
-  }
-
-  dropObject(hit) {
-    this.editing.drop(hit);
+  selectionChanged() {
+    this.status.update();
+    this.redraw();
   }
 
   nextObject(direction) {
@@ -440,8 +305,12 @@ export class Viewer {
 
   escape() {
     if (this.toolbar.close()) return this.root.focus({ preventScroll: true });
-    this.selected = null;
-    this.redraw();
+    if (this.marquee) {
+      this.marquee = null; // its press goes on without selecting anything
+      return this.redraw();
+    }
+    if (this.editing.mode !== "look") return this.editing.setMode("look");
+    this.editing.unselect();
   }
 
   // Frames

@@ -1,5 +1,30 @@
 """Exchange formats of the object table, one file each, behind `registry`."""
 
-from engine.objects.formats.registry import FORMATS, Format, export, get_format, losses, targets
+from engine.objects.formats.format import Format, NoOptions
+from engine.objects.formats.registry import (
+    FORMATS,
+    detect,
+    export,
+    format_for_writing,
+    further_files,
+    get_format,
+    losses,
+    options_of,
+    read_objects,
+    targets,
+)
 
-__all__ = ["FORMATS", "Format", "export", "get_format", "losses", "targets"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "NoOptions",
+    "detect",
+    "export",
+    "format_for_writing",
+    "further_files",
+    "get_format",
+    "losses",
+    "options_of",
+    "read_objects",
+    "targets",
+]

@@ -12,6 +12,7 @@ documentation (https://chanzuckerberg.github.io/cryoet-data-portal/).
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,14 @@ import pandas as pd
 from scipy.spatial.transform import Rotation
 
 from engine.atomic import write_text
-from engine.errors import UserError, explain_os_errors
-from engine.objects.orientations import known_angles, relion_from_rotation, rotation_from_relion
+from engine.errors import UserError
+from engine.objects.formats.format import Format, Head, NoOptions
+from engine.objects.formats.number_lines import read_text
+from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
+from engine.objects.formats.positions import angles_and_known, positions
+from engine.objects.orientations import relion_from_rotation, rotation_from_relion
 from engine.objects.table import ANGLES, COORDINATES, ObjectTable, TomogramGeometry
 
-CONVENTIONS = (
-    "x, y, z in voxels of the tomogram, 0-based, voxel centres at whole numbers; orientations as the 3 × 3 matrix that "
-    "takes the particle to the tomogram (x, y, z)."
-)
 MATRIX = "xyz_rotation_matrix"
 # The second is how early files of the portal spell it.
 MATRIX_SPELLINGS = (MATRIX, "rotation_matrix")
@@ -38,7 +39,7 @@ LARGEST_DEVIATION = 0.01
 """Of a matrix times its transpose from the identity: files keep few digits."""
 
 
-def write(table: ObjectTable, path: str | Path) -> None:
+def write(table: ObjectTable, path: str | Path, options: NoOptions | None = None) -> None:
     """Write the points of one tomogram.
 
     Parameters
@@ -47,6 +48,8 @@ def write(table: ObjectTable, path: str | Path) -> None:
         Objects of one tomogram. A further column `instance_id` is written where it has a value.
     path
         Replaced if it exists.
+    options
+        None.
 
     Raises
     ------
@@ -54,18 +57,10 @@ def write(table: ObjectTable, path: str | Path) -> None:
         Objects of several tomograms, a position that is not a number, full disk.
     """
     rows = table.rows
-    names = list(dict.fromkeys(rows["tomogram"]))
-    if len(names) > 1:
-        raise UserError(
-            f"An ndjson file of the CZ portal holds one tomogram, the table has {len(names)} ({', '.join(names[:5])}"
-            f"{' …' if len(names) > 5 else ''}): filter it to one, or write one file per tomogram."
-        )
-    places = rows[list(COORDINATES)].to_numpy()
-    if not np.isfinite(places).all():
-        raise UserError("Some objects have no position (x, y or z is empty): delete or complete them first.")
-    angles = rows[list(ANGLES)].to_numpy()
-    known = known_angles(angles)
-    matrices = rotation_from_relion(np.where(known[:, None], angles, 0.0)).as_matrix() if len(rows) else angles
+    only_tomogram(table, "An ndjson file of the CZ portal")
+    places = positions(table)
+    angles, known = angles_and_known(table)
+    matrices = rotation_from_relion(angles).as_matrix() if len(rows) else angles
     instances = rows[INSTANCE] if INSTANCE in rows else [None] * len(rows)
     lines = []
     for place, oriented, matrix, name, instance in zip(places, known, matrices, rows["class"], instances, strict=True):
@@ -82,7 +77,7 @@ def write(table: ObjectTable, path: str | Path) -> None:
     write_text(Path(path), "\n".join(lines) + "\n")
 
 
-def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectTable:
+def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry], options: NoOptions | None = None) -> ObjectTable:
     """Read points, oriented points and instance points; empty lines and unknown keys are passed over.
 
     Parameters
@@ -91,6 +86,8 @@ def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectT
         The ndjson file.
     tomograms
         Geometry by name. The objects belong to the only one given, or to the one with whose name the file's name ends.
+    options
+        None.
 
     Returns
     -------
@@ -105,14 +102,7 @@ def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectT
         the tomogram.
     """
     path = Path(path)
-    with explain_os_errors(path, "read"):
-        raw = path.read_bytes()
-    if not raw:
-        raise UserError(f"{path} is empty (0 bytes): copy it again.")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file: byte {error.start} is not UTF-8.") from error
+    text = read_text(path)
     points: list[dict[str, Any]] = []
     problems: list[str] = []
     # By the ends of lines alone: str.splitlines would also break at characters that may stand in a name.
@@ -130,7 +120,7 @@ def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectT
     rows[list(ANGLES)] = _angles(rows.pop(MATRIX))
     if rows[INSTANCE].isna().all():
         rows = rows.drop(columns=INSTANCE)
-    rows["tomogram"] = _tomogram(path, tomograms)
+    rows["tomogram"] = belongs_to(path, "", tomograms)
     return ObjectTable(rows, tomograms)
 
 
@@ -187,17 +177,34 @@ def _angles(matrices: pd.Series) -> np.ndarray:
     return angles
 
 
-def _tomogram(path: Path, tomograms: Mapping[str, TomogramGeometry]) -> str:
-    if len(tomograms) == 1:
-        return next(iter(tomograms))
-    fitting = [name for name in tomograms if path.stem == name or path.stem.endswith(f"_{name}")]
-    if not fitting:
-        raise UserError(f"{path} does not say which tomogram its objects are in: choose the tomogram first.")
-    return max(fitting, key=len)
-
-
 def _whole(value: Any) -> Any:
     """Numbers of instances as JSON's own: whole where they are, text as it is."""
     if isinstance(value, str):
         return value
     return int(value) if float(value).is_integer() else float(value)
+
+
+def recognised(head: Head) -> int:
+    """The first line is a JSON object with a location."""
+    first = next((line for line in head.text.lstrip("\ufeff").split("\n") if line.strip()), "")
+    if not first.lstrip().startswith("{"):
+        return 0
+    if re.search(r'"location"\s*:\s*\{', first) and '"pickable_object_name"' not in head.text:
+        return 3 if first.rstrip().endswith("}") else 1
+    return 0
+
+
+FORMAT = Format(
+    name="cz-ndjson",
+    title="CZ data portal ndjson",
+    suffixes=(".ndjson", ".jsonl"),
+    carries=frozenset({"orientations", "classes", "fractions"}),
+    unit="Voxels of the tomogram.",
+    origin="The centre of the first voxel is 0; copick and others multiply by the voxel size.",
+    orientation="3 × 3 matrix (x, y, z) that takes the particle to the tomogram.",
+    recognised=recognised,
+    read=read,
+    write=write,
+    how_to_import="The portal keeps one file per object and tomogram; copick reads them from a portal dataset. "
+    "The class is in particle_name, which only some programs read.",
+)

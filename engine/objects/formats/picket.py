@@ -5,6 +5,7 @@ centre may lie up to one voxel lower than it was. One tomogram per file; no clas
 orientations.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,19 @@ import yaml
 
 from engine.atomic import write_text
 from engine.errors import UserError, explain_os_errors
+from engine.objects.formats.format import Format, Head, NoOptions, head_of
+from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
+from engine.objects.formats.positions import positions
 from engine.objects.table import COORDINATES, ObjectTable, TomogramGeometry
 
-CONVENTIONS = "Whole voxels of the tomogram, 0-based, fractions cut off; positions only, one tomogram per file."
 CENTROIDS = "Predicted_Particle_Centroid_Coordinates"
 METADATA = "metadata"
 
+_POINTS = re.compile(
+    rb"^Predicted_Particle_Centroid_Coordinates:\n"
+    rb"((?:- x: -?\d{1,9}\n  y: -?\d{1,9}\n  z: -?\d{1,9}\n)+)(?=[A-Za-z]|\Z)",
+    re.MULTILINE,
+)
 # libyaml where PyYAML was built with it: lists of ten thousand points take many seconds without.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -43,20 +51,13 @@ def write(table: ObjectTable, path: str | Path, metadata: Mapping[str, Any] | No
     UserError
         Objects of several tomograms, a position that is not a number, full disk.
     """
-    names = list(dict.fromkeys(table.rows["tomogram"])) or list(table.tomograms)
-    if len(names) > 1:
-        raise UserError(
-            f"A PickET YAML holds one tomogram, the table has {len(names)} ({', '.join(names[:5])}"
-            f"{' …' if len(names) > 5 else ''}): filter it to one, or write one file per tomogram."
-        )
-    centres = table.rows[list(COORDINATES)].to_numpy()
-    if not np.isfinite(centres).all():
-        raise UserError("Some objects have no position (x, y or z is empty): delete or complete them first.")
+    name = only_tomogram(table, "A PickET YAML")
+    centres = positions(table)
     described: dict[str, Any] = {}
-    if names:
-        described["tomogram_path"] = names[0]
-        if names[0] in table.tomograms:
-            geometry = table.tomograms[names[0]]
+    if name:
+        described["tomogram_path"] = name
+        if name in table.tomograms:
+            geometry = table.tomograms[name]
             described["tomogram_shape"] = [int(n) for n in geometry.shape]
             described["voxel_size"] = [float(n) for n in geometry.voxel_size]
     described.update({key: _plain(value) for key, value in (metadata or {}).items()})
@@ -67,7 +68,7 @@ def write(table: ObjectTable, path: str | Path, metadata: Mapping[str, Any] | No
     write_text(Path(path), text)
 
 
-def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectTable:
+def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry], options: NoOptions | None = None) -> ObjectTable:
     """Read positions; all of class "particle".
 
     Parameters
@@ -75,17 +76,22 @@ def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectT
     path
         The YAML file.
     tomograms
-        Geometry by name. The objects belong to the only one given, or to the one whose name is the (file name
-        of the) `tomogram_path` in the metadata.
+        Geometry by name. The objects belong to the one whose name is the (file name of the) `tomogram_path` in the
+        metadata, or to the only one given.
+    options
+        None.
 
     Raises
     ------
     UserError
         Not such a file, or no way to tell the tomogram.
     """
+    if b"\x00" in head_of(path).raw:  # a huge file of something else is not read at all
+        raise UserError(f"{path} is not a YAML file: it holds zero bytes.")
     with explain_os_errors(path, "read"):
         raw = Path(path).read_bytes()
     try:
+        raw, quick = _plain_points(raw)
         content = yaml.load(raw, Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a YAML file: {' '.join(str(error).split())}") from error
@@ -96,24 +102,52 @@ def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectT
         values = [point.get(axis) for axis in COORDINATES] if isinstance(point, dict) else [None]
         if not all(isinstance(value, int | float) for value in values):
             raise UserError(f"{path}: entry {number} of {CENTROIDS} is {point!r}, not x, y and z.")
-    rows = pd.DataFrame(points, columns=list(COORDINATES))
-    rows["tomogram"] = _tomogram(path, content.get(METADATA), tomograms)
+    rows = pd.DataFrame(points if quick is None else quick, columns=list(COORDINATES))
+    rows["tomogram"] = belongs_to(path, _stated(content.get(METADATA)), tomograms)
     rows["class"] = "particle"
     return ObjectTable(rows, tomograms)
 
 
-def _tomogram(path: str | Path, metadata: Any, tomograms: Mapping[str, TomogramGeometry]) -> str:
-    if len(tomograms) == 1:
-        return next(iter(tomograms))
-    stated = str(metadata.get("tomogram_path", "")) if isinstance(metadata, dict) else ""
-    for candidate in (stated, Path(stated).name, Path(stated).stem):
-        if candidate and candidate in tomograms:
-            return candidate
-    raise UserError(
-        f"{path} belongs to tomogram {stated or 'unknown'!r}, which is not here: choose the tomogram first."
-    )
+def _plain_points(raw: bytes) -> tuple[bytes, np.ndarray | None]:
+    """The file without its points, and the points, where they stand as PickET writes them: YAML is slow at them."""
+    match = _POINTS.search(raw)
+    if not match:
+        return raw, None
+    numbers = np.array(re.findall(rb"-?\d+", match[1]), dtype=np.float64).reshape(-1, 3)
+    return raw[: match.start(1) - 1] + b" []\n" + raw[match.end(1) :], numbers
+
+
+def recognised(head: Head) -> int:
+    """The list of centroids; the metadata may stand before it."""
+    if f"{CENTROIDS}:" in head.text:
+        return 3
+    return 1 if head.suffix in (".yaml", ".yml") and f"{METADATA}:" in head.text else 0
+
+
+def _stated(metadata: Any) -> str:
+    return str(metadata.get("tomogram_path") or "") if isinstance(metadata, dict) else ""
 
 
 def _plain(value: Any) -> Any:
     """NumPy numbers and arrays as YAML's own."""
     return np.asarray(value).tolist() if isinstance(value, np.generic | np.ndarray) else value
+
+
+def _write(table: ObjectTable, path: Path, options: NoOptions) -> None:
+    write(table, path)
+
+
+FORMAT = Format(
+    name="picket",
+    title="PickET YAML",
+    suffixes=(".yaml", ".yml"),
+    carries=frozenset(),
+    unit="Whole voxels of the tomogram, fractions cut off.",
+    origin="The centre of the first voxel is 0.",
+    orientation="",
+    recognised=recognised,
+    read=read,
+    write=_write,
+    how_to_import="PickET: extract_subtomograms {file} SIZE FOLDER, or centroid_assessment with {file} among its "
+    "predictions.",
+)

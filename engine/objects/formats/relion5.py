@@ -1,105 +1,106 @@
-"""RELION 5 particles: a STAR file with the blocks `optics` and `particles`.
+"""RELION 5 particles: a STAR file with the blocks `optics` and `particles`, centred coordinates in Å.
 
 Units and origin: `rlnCenteredCoordinate{X,Y,Z}Angst` in Å from the middle of the tomogram,
 
-    centred = (voxel − size / 2) × voxel size,
+    centred = voxel × voxel size − unbinned size / 2 × pixel size of the tilt series,
 
-with size the shape of the tomogram and a true half for odd sizes, because RELION reads
-`px = Å / rlnTomoTiltSeriesPixelSize + rlnTomoSize / 2.0`. Angles are rot, tilt, psi (ZYZ, degrees). RELION
-keeps the orientation as A_subtomogram · A_particle and the position as pos − A_subtomogram · origin; reading
-does both.
+with a true half for odd sizes, because RELION reads `px = Å / rlnTomoTiltSeriesPixelSize + rlnTomoSize / 2.0` with the
+unbinned size from tomograms.star. Where no tomograms.star is given, the middle is size / 2 × voxel size of the tomogram
+itself; the two differ where the tomogram's size is not the unbinned one divided by the binning (4000 × 1.35 Å against
+540 × 10 Å are the same; with binning 8.12 they seldom are).
 
-Labels that RELION does not have begin with `tomodeck` (it skips them): class name, score, size, id. RELION
-needs numbers for angles: with angles known for some rows only, the others get 0 0 0 and `tomodeckAnglesKnown`
-0.
+RELION's own picker (napari) and PyTom put the middle at unbinned size / 2 − 1; RELION then reads what they wrote with
+size / 2. Lists of theirs that RELION never read again fit with the option centre = "size/2 - 1": the middle lies one
+unbinned pixel nearer to the corner.
+
+Orientation and further columns: `relion_particles`. Source: RELION's `particle_set.cpp`, `tomogram_set.cpp`.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import starfile
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine.atomic import write_text
-from engine.errors import UserError, explain_os_errors
-from engine.objects.orientations import known_angles, relion_from_rotation, rotation_from_relion
-from engine.objects.table import ANGLES, COLUMNS, ObjectTable, TomogramGeometry
-
-CONVENTIONS = (
-    "Å from the middle of the tomogram: (voxel − size / 2) × voxel size; rot, tilt, psi (ZYZ, degrees). "
-    "Sizes are those of the tomograms here, so tomograms.star must describe volumes of the same extent."
+from engine.errors import UserError
+from engine.objects.formats.class_names_given import NamesOfClasses
+from engine.objects.formats.format import Format, Head
+from engine.objects.formats.needed_geometry import per_object, used
+from engine.objects.formats.notes import note
+from engine.objects.formats.positions import positions
+from engine.objects.formats.relion_particles import (
+    CENTRED,
+    OPTICS,
+    PARTICLE_NAME,
+    STACKS,
+    TILT_SERIES_PIXEL,
+    further_columns,
+    optics_block,
+    particle_columns,
+    particle_names,
+    pixel_size_of,
+    poses,
+    read_particles,
+    table_rows,
 )
-CENTRED = [f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ"]
-ORIGIN = [f"rlnOrigin{axis}Angst" for axis in "XYZ"]
-PARTICLE_ANGLES = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
-SUBTOMOGRAM_ANGLES = ["rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi"]
-OWN_LABELS = {"score": "tomodeckScore", "size": "tomodeckSize", "id": "tomodeckId"}
-CLASS_NAME = "tomodeckClassName"
-ANGLES_KNOWN = "tomodeckAnglesKnown"
-# Read into, and written from, the columns of the table.
-HANDLED = {
-    *CENTRED, *ORIGIN, *PARTICLE_ANGLES, *SUBTOMOGRAM_ANGLES, *OWN_LABELS.values(), CLASS_NAME, ANGLES_KNOWN,
-    "rlnTomoName", "rlnTomoParticleName", "rlnOpticsGroup", "rlnClassNumber",
-    "rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ",
-}  # fmt: skip
-RESERVED_STARTS = ("_", ";", "data_", "loop_")
-RESERVED_NAMES = ("nan", "NaN", "<NA>")
-TEXT_LABELS = ["rlnTomoName", "rlnTomoParticleName", "rlnOpticsGroupName", CLASS_NAME]
+from engine.objects.formats.star_files import StarTable, block_of, labels_of, read_blocks, star_text
+from engine.objects.formats.tomogram_names import match_names
+from engine.objects.table import ObjectTable, TomogramGeometry
+
+Centre = Literal["size/2", "size/2 - 1"]
+SIZES = ["rlnTomoSizeX", "rlnTomoSizeY", "rlnTomoSizeZ"]
+BINNING = "rlnTomoTomogramBinning"
+_TOMOGRAMS_STAR: Any = Field(
+    default="",
+    title="tomograms.star",
+    description="RELION's file with the unbinned sizes: the middle is taken from it; empty = from the tomograms here.",
+)
+_CENTRE: Any = Field(
+    default="size/2",
+    title="Middle of the tomogram",
+    description="size/2: as RELION reads; size/2 - 1: as RELION's napari picker and PyTom write (unbinned pixels).",
+)
 
 
-def write(table: ObjectTable, path: str | Path, tilt_series_pixel_size: float | None = None) -> None:
-    """Write particles with one optics group per voxel size.
+class Reading(NamesOfClasses):
+    """How RELION 5 lists are read."""
 
-    Parameters
-    ----------
-    table
-        The objects. Further columns whose names begin with `rln` are written too where no value is missing.
-    path
-        Replaced if it exists.
-    tilt_series_pixel_size
-        Å per pixel of the unbinned tilt series, for `rlnTomoTiltSeriesPixelSize` of the optics groups; None
-        takes the voxel size of the tomograms. Coordinates do not depend on it.
-
-    Raises
-    ------
-    UserError
-        A tomogram of unknown size, an object without position, a name that STAR cannot hold, full disk.
-    """
-    rows = table.rows
-    shapes, voxel_sizes = table.per_row("shape")[:, ::-1], table.per_row("voxel_size")[:, ::-1]
-    centred = (rows[["x", "y", "z"]].to_numpy() - shapes / 2.0) * voxel_sizes
-    if not np.isfinite(centred).all():
-        raise UserError("Some objects have no position (x, y or z is empty): delete or complete them first.")
-    _refuse_bad_names([*rows["tomogram"].unique(), *rows["class"].unique()])
-    particles = pd.DataFrame({"rlnTomoName": rows["tomogram"]})
-    numbers = rows.groupby("tomogram").cumcount() + 1
-    particles["rlnTomoParticleName"] = rows["tomogram"] + "/" + numbers.astype("str")
-    particles[CENTRED] = centred
-    angles = rows[list(ANGLES)].to_numpy()
-    known = known_angles(angles)
-    if known.any():
-        particles[PARTICLE_ANGLES] = np.where(known[:, None], angles, 0.0)
-        if not known.all():
-            particles[ANGLES_KNOWN] = known.astype(np.int64)
-    optics = _optics(table, tilt_series_pixel_size)
-    group_of = {size: number for number, size in enumerate(_distinct_voxel_sizes(table), 1)}
-    particles["rlnOpticsGroup"] = [group_of[table.tomograms[name].voxel_size] for name in rows["tomogram"]]
-    class_numbers = {name: number for number, name in enumerate(sorted(rows["class"].unique()), 1)}
-    particles["rlnClassNumber"] = [class_numbers[name] for name in rows["class"]]
-    particles[CLASS_NAME] = rows["class"]
-    for column, label in OWN_LABELS.items():
-        particles[label] = rows[column]
-    for name in rows.columns:
-        if str(name).startswith("rln") and name not in HANDLED and rows[name].notna().all():
-            particles[name] = rows[name]
-    text = starfile.to_string({"optics": optics, "particles": particles}, na_rep="nan")
-    # starfile's first line holds the time of day: the same table must give the same bytes.
-    write_text(Path(path), "\n# version 50001\n" + text[text.index("\n") :])
+    tomograms_star: str = _TOMOGRAMS_STAR
+    centre: Centre = _CENTRE
+    tilt_series_pixel_size: float | None = Field(
+        default=None,
+        json_schema_extra={"unit": "Å", "empty": "automatic"},
+        gt=0,
+        title="Tilt series pixel size",
+        description="Å per unbinned pixel, for the middle at size/2 - 1; empty = from the list or the tomograms.star.",
+    )
 
 
-def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectTable:
+class Writing(BaseModel):
+    """How RELION 5 lists are written."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tilt_series_pixel_size: float | None = Field(
+        default=None,
+        json_schema_extra={"unit": "Å", "empty": "automatic"},
+        gt=0,
+        title="Tilt series pixel size",
+        description="Å per unbinned pixel; empty = from the tomograms.star, the list it came from, or the voxel size.",
+    )
+    tomograms_star: str = _TOMOGRAMS_STAR
+    centre: Centre = _CENTRE
+
+
+DEFAULT_READING, DEFAULT_WRITING = Reading(), Writing()
+
+
+def read(
+    path: str | Path, tomograms: Mapping[str, TomogramGeometry], options: Reading = DEFAULT_READING
+) -> ObjectTable:
     """Read particles with centred coordinates.
 
     Parameters
@@ -107,7 +108,9 @@ def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectT
     path
         A particles STAR file; the block is `particles` or the only one.
     tomograms
-        Geometry by the names in `rlnTomoName`: of the tomograms at hand, or unbinned from `read_tomograms`.
+        Geometry by name: of the tomograms at hand, or unbinned from `read_tomograms`. Objects get voxels of these.
+    options
+        With a tomograms.star, tomograms that are not among `tomograms` are taken from it (unbinned).
 
     Returns
     -------
@@ -117,42 +120,49 @@ def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry]) -> ObjectT
     Raises
     ------
     UserError
-        Not a STAR file, no centred coordinates, a tomogram that is not among `tomograms`.
+        Not a STAR file, no centred coordinates, a tomogram whose size is not known.
     """
-    particles = _block(path, "particles")
-    _require(path, particles, ["rlnTomoName", *CENTRED])
-    names = particles["rlnTomoName"].astype("str")
-    unknown = sorted(set(names) - set(tomograms))
-    if unknown:
-        raise UserError(
-            f"{path} has particles of tomogram {unknown[0]!r}, whose size is not known here: "
-            "add that tomogram to the project, or rename it to match."
-        )
-    sizes = np.array([tomograms[name].shape for name in names], dtype=np.float64).reshape(-1, 3)[:, ::-1]
-    voxels = np.array([tomograms[name].voxel_size for name in names], dtype=np.float64).reshape(-1, 3)[:, ::-1]
-    angstrom = _numbers(path, particles, CENTRED)
-    angles = np.full((len(particles), 3), np.nan)
-    if set(PARTICLE_ANGLES) <= set(particles):
-        angles = _numbers(path, particles, PARTICLE_ANGLES)
-    if ANGLES_KNOWN in particles:
-        angles[_numbers(path, particles, [ANGLES_KNOWN])[:, 0] == 0] = np.nan
-    shift = _numbers(path, particles, ORIGIN) if set(ORIGIN) <= set(particles) else np.zeros_like(angstrom)
-    if set(SUBTOMOGRAM_ANGLES) <= set(particles) and len(particles):
-        subtomogram = rotation_from_relion(_numbers(path, particles, SUBTOMOGRAM_ANGLES))
-        shift = subtomogram.apply(shift)
-        own = rotation_from_relion(np.where(known_angles(angles)[:, None], angles, 0.0))
-        angles = relion_from_rotation(subtomogram * own)
-    rows = pd.DataFrame((angstrom - shift) / voxels + sizes / 2.0, columns=["x", "y", "z"])
-    rows["tomogram"] = names.to_numpy()
-    rows["class"] = _classes(particles)
-    rows[list(ANGLES)] = angles
-    for column, label in OWN_LABELS.items():
-        if label in particles:
-            rows[column] = pd.to_numeric(particles[label], errors="coerce").to_numpy()
-    for name in particles.columns:
-        if name not in HANDLED and name not in COLUMNS:
-            rows[name] = particles[name].to_numpy()
-    return ObjectTable(rows, {name: tomograms[name] for name in dict.fromkeys(names)} or dict(tomograms))
+    particles = read_particles(path)
+    needed = "a RELION 5 list has rlnTomoName and rlnCenteredCoordinateXAngst, YAngst and ZAngst"
+    particles.require(["rlnTomoName", *CENTRED], needed)
+    unbinned = read_tomograms(options.tomograms_star) if options.tomograms_star else {}
+    known = {**unbinned, **tomograms}
+    listed = particles.text("rlnTomoName")
+    match = match_names(listed, tomograms)
+    if unbinned:
+        match |= match_names([text for text, name in match.items() if name not in tomograms], unbinned)
+    names = listed.map(match).astype("str")
+    sizes = per_object(path, names, known, "voxel_size")
+    pixel = options.tilt_series_pixel_size or pixel_size_of(particles.rows, [TILT_SERIES_PIXEL])
+    middle = _middle(path, names, known, unbinned, options.centre, pixel)
+    angles, shifts = poses(particles)
+    places = (particles.numbers(CENTRED) - shifts + middle) / sizes
+    return ObjectTable(table_rows(particles, places, angles, names, options), used(names, known))
+
+
+def write(table: ObjectTable, path: str | Path, options: Writing = DEFAULT_WRITING) -> None:
+    """Write particles with one optics group per pixel size (and per set of optics that the list came with).
+
+    Parameters
+    ----------
+    table
+        The objects. Further columns whose names begin with `rln` are written too where no value is missing.
+    path
+        Replaced if it exists.
+    options
+        The pixel size of the tilt series goes into the optics groups. With a tomograms.star, tomograms get the names
+        that they have there.
+
+    Raises
+    ------
+    UserError
+        A tomogram of unknown size, an object without position, a name that STAR cannot hold, full disk.
+    """
+    particles, optics = _particles(table, path, options)
+    blocks = {"optics": optics, "particles": particles}
+    if STACKS in table.rows and len(table) and table.rows[STACKS].notna().all():
+        blocks = {"general": pd.DataFrame({STACKS: [table.rows[STACKS].iloc[0]]}), **blocks}
+    write_text(Path(path), star_text(blocks, "50001"))
 
 
 def read_tomograms(path: str | Path) -> dict[str, TomogramGeometry]:
@@ -163,78 +173,203 @@ def read_tomograms(path: str | Path) -> dict[str, TomogramGeometry]:
     UserError
         Not a STAR file, or sizes or pixel sizes are missing.
     """
-    block = _block(path, "global")
-    sizes = [f"rlnTomoSize{axis}" for axis in "ZYX"]
-    _require(path, block, ["rlnTomoName", "rlnTomoTiltSeriesPixelSize", *sizes])
-    values = _numbers(path, block, [*sizes, "rlnTomoTiltSeriesPixelSize"])
+    block = _global(path)
+    values = block.numbers([*SIZES, TILT_SERIES_PIXEL])
     return {
-        str(name): TomogramGeometry((int(z), int(y), int(x)), (float(pixel), float(pixel), float(pixel)))
-        for name, (z, y, x, pixel) in zip(block["rlnTomoName"], values, strict=True)
+        name: TomogramGeometry((int(z), int(y), int(x)), (float(pixel),) * 3)
+        for name, (x, y, z, pixel) in zip(block.text("rlnTomoName"), values, strict=True)
     }
 
 
-def _distinct_voxel_sizes(table: ObjectTable) -> list[tuple[float, float, float]]:
-    used = set(table.rows["tomogram"]) or set(table.tomograms)
-    return list(dict.fromkeys(geometry.voxel_size for name, geometry in table.tomograms.items() if name in used))
+def binned_tomograms(path: str | Path) -> dict[str, TomogramGeometry]:
+    """The geometry of the reconstructed tomograms, from `rlnTomoTomogramBinning` of a `tomograms.star`.
+
+    Shapes are the unbinned ones divided by the binning and rounded: an estimate, the file itself may differ by one.
+
+    Raises
+    ------
+    UserError
+        As `read_tomograms`, or no binning.
+    """
+    block = _global(path)
+    block.require([BINNING], "tomograms were not reconstructed by RELION, give the folder of the tomograms instead")
+    found = {}
+    for (name, whole), binning in zip(read_tomograms(path).items(), block.numbers([BINNING])[:, 0], strict=True):
+        if not binning > 0:
+            raise UserError(f"{path}: {BINNING} of {name} is {binning:g}, not a positive number.")
+        z, y, x = (max(1, round(length / binning)) for length in whole.shape)
+        found[name] = TomogramGeometry((z, y, x), (whole.voxel_size[0] * float(binning),) * 3)
+    return found
 
 
-def _optics(table: ObjectTable, pixel_size: float | None) -> pd.DataFrame:
-    sizes = _distinct_voxel_sizes(table)
-    return pd.DataFrame(
-        {
-            "rlnOpticsGroup": range(1, len(sizes) + 1),
-            "rlnOpticsGroupName": [f"opticsGroup{number}" for number in range(1, len(sizes) + 1)],
-            "rlnTomoTiltSeriesPixelSize": [float(pixel_size or size[2]) for size in sizes],
-        }
-    )
+def beside(table: ObjectTable, path: str | Path, options: Writing = DEFAULT_WRITING) -> dict[str, str]:
+    """What RELION needs beside the particles.
+
+    - `<stem>_import.star`, the list that Import → Coordinates takes, and, where there are several tomograms, one file
+      of particles for each (RELION gives all particles of a file to one tomogram).
+    - `<stem>_tomograms.star`, where no tomograms.star was given: sizes as they are assumed here, to compare with or
+      to complete RELION's.
+    """
+    path = Path(path)
+    particles, _ = _particles(table, path, options)
+    names = list(dict.fromkeys(table.rows["tomogram"]))
+    files: dict[str, str] = {}
+    listed = []
+    for number, name in enumerate(names, 1):
+        file = path.name
+        if len(names) > 1:
+            safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+            file = f"{path.stem}_import_{safe}.star"
+            file = file if file not in files else f"{path.stem}_import_{safe}_{number}.star"
+            members = (table.rows["tomogram"] == name).to_numpy()
+            files[file] = star_text({"particles": particles[members]}, "50001")
+        listed.append(file)
+    if names:
+        called = particles["rlnTomoName"].groupby(table.rows["tomogram"], sort=False).first()
+        block = pd.DataFrame({"rlnTomoName": called[names].to_numpy(), "rlnTomoImportParticleFile": listed})
+        files[f"{path.stem}_import.star"] = star_text({"particles": block}, "50001")
+    if not options.tomograms_star and names:
+        files[f"{path.stem}_tomograms.star"] = star_text({"global": _fragment(table, names, options)}, "50001")
+    return files
 
 
-def _refuse_bad_names(names: list[str]) -> None:
-    """STAR has no way to write some names; others read back as something else."""
+def recognised(head: Head) -> int:
+    """3 with centred coordinates, else 0."""
+    return 3 if set(CENTRED) <= labels_of(head) else 0
+
+
+def _particles(table: ObjectTable, path: str | Path, options: Writing) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The blocks `particles` and `optics`."""
+    rows = table.rows
+    places, sizes = positions(table), table.per_row("voxel_size")[:, ::-1]
+    unbinned, relion_names = _unbinned(table, options)
+    pixel = _tilt_series_pixel(table, options, unbinned)
+    columns, shifts = particle_columns(table, "subtomograms")
+    middle = _middle(path, rows["tomogram"], table.tomograms, unbinned, options.centre, pixel)
+    particles = pd.DataFrame({"rlnTomoName": rows["tomogram"].replace(relion_names)})
+    particles[PARTICLE_NAME] = particle_names(rows, particles["rlnTomoName"])
+    particles[CENTRED] = places * sizes - middle + shifts
+    optics, groups = optics_block(table, pd.DataFrame({TILT_SERIES_PIXEL: pixel}), TILT_SERIES_PIXEL)
+    particles["rlnOpticsGroup"] = groups
+    particles = pd.concat([particles, columns, further_columns(table, [*OPTICS, *particles.columns, STACKS])], axis=1)
+    return particles, optics
+
+
+def _unbinned(table: ObjectTable, options: Writing) -> tuple[dict[str, TomogramGeometry], dict[str, str]]:
+    """Of each tomogram of the table the unbinned geometry and RELION's name, where a tomograms.star was given."""
+    if not options.tomograms_star:
+        return {}, {}
+    known = read_tomograms(options.tomograms_star)
+    names = list(dict.fromkeys(table.rows["tomogram"]))
+    match = match_names(names, known)
+    missing = [name for name in names if match[name] not in known]
+    if missing:
+        raise UserError(
+            f"{options.tomograms_star} has no tomogram {missing[0]!r}: rename it in the table, or choose another file."
+        )
+    odd = [name for name in names if any(length % 2 for length in known[match[name]].shape)]
+    if odd:
+        note(
+            f"{odd[0]}{f' and {len(odd) - 1} more' if len(odd) > 1 else ''} has an odd unbinned size: some versions of "
+            "RELION are half a pixel off there (relion#1280)."
+        )
+    return {name: known[match[name]] for name in names}, match
+
+
+def _tilt_series_pixel(table: ObjectTable, options: Writing, unbinned: Mapping[str, TomogramGeometry]) -> np.ndarray:
+    """Å per unbinned pixel for each object."""
+    if options.tilt_series_pixel_size:
+        return np.full(len(table), options.tilt_series_pixel_size)
+    if unbinned:
+        return table.rows["tomogram"].map({n: g.voxel_size[2] for n, g in unbinned.items()}).to_numpy(np.float64)
+    listed = pixel_size_of(table.rows, [TILT_SERIES_PIXEL])
+    return table.per_row("voxel_size")[:, 2] if listed is None else listed
+
+
+def _middle(
+    path: str | Path,
+    names: "pd.Series[str]",
+    tomograms: Mapping[str, TomogramGeometry],
+    unbinned: Mapping[str, TomogramGeometry],
+    centre: Centre,
+    pixel: np.ndarray | float | None,
+) -> np.ndarray:
+    """Å from the centre of the first voxel to the middle, [n, 3] x, y, z."""
+    match = match_names(names, unbinned) if unbinned else {}
+    whole = {name: unbinned.get(match.get(name, ""), geometry) for name, geometry in tomograms.items()}
+    for name in names.unique():
+        if name in tomograms:
+            _note_other_extent(name, tomograms[name], whole[name])
+    extent = per_object(path, names, whole, "shape") * per_object(path, names, whole, "voxel_size")
+    if centre == "size/2":
+        return extent / 2.0
+    if pixel is None:
+        return extent / 2.0 - per_object(path, names, whole, "voxel_size")
+    return extent / 2.0 - np.broadcast_to(np.asarray(pixel, dtype=np.float64), (len(names),))[:, None]
+
+
+def _note_other_extent(name: str, tomogram: TomogramGeometry, whole: TomogramGeometry) -> None:
+    """Say it where a tomogram is not a binned version of the volume that RELION knows."""
+    here, there = ([n * size for n, size in zip(g.shape, g.voxel_size, strict=True)][::-1] for g in (tomogram, whole))
+    # Binning cuts or rounds to whole voxels: less than two of them.
+    if any(abs(a - b) >= 2 * size for a, b, size in zip(here, there, tomogram.voxel_size[::-1], strict=True)):
+        texts = [" × ".join(f"{length:.0f}" for length in extent) for extent in (here, there)]
+        note(
+            f"Tomogram {name!r} measures {texts[0]} Å here and {texts[1]} Å in the tomograms.star: if it was cropped, "
+            "its objects will not land on the particles."
+        )
+
+
+def _fragment(table: ObjectTable, names: list[str], options: Writing) -> pd.DataFrame:
+    pixels = dict(zip(table.rows["tomogram"], _tilt_series_pixel(table, options, {}), strict=True))
+    found = []
     for name in names:
-        unwritable = not name or any(c in "\"'#" or not c.isprintable() for c in name)
-        if unwritable or name.startswith(RESERVED_STARTS) or name in RESERVED_NAMES:
-            raise UserError(
-                f"The name {name!r} cannot be written to a STAR file: rename it "
-                "(not empty, no quotes, no #, none of STAR's own words)."
-            )
+        geometry, pixel = table.tomograms[name], float(pixels[name])
+        extent = [n * size for n, size in zip(geometry.shape, geometry.voxel_size, strict=True)][::-1]
+        unbinned = [round(length / pixel) for length in extent]
+        found.append([name, pixel, geometry.voxel_size[2] / pixel, *unbinned])
+    return pd.DataFrame(found, columns=["rlnTomoName", TILT_SERIES_PIXEL, BINNING, *SIZES])
 
 
-def _block(path: str | Path, name: str) -> pd.DataFrame:
-    try:
-        with explain_os_errors(path, "read"):
-            Path(path).open("rb").close()  # starfile takes a missing file for an empty one
-            blocks: dict[str, Any] = starfile.read(path, always_dict=True, parse_as_string=TEXT_LABELS)
-    except UserError:
-        raise
-    except Exception as error:  # starfile raises many kinds for files that are no STAR
-        raise UserError(f"{path} is not a STAR file that can be read ({error}).") from error
-    block = blocks.get(name)
-    if block is None and len(blocks) == 1:
-        block = next(iter(blocks.values()))
-    if isinstance(block, dict):  # a block of one row without a loop
-        block = pd.DataFrame([block])
-    if block is None:
-        raise UserError(f"{path} has no block data_{name}: it holds {', '.join(blocks) or 'nothing'}.")
+def _global(path: str | Path) -> StarTable:
+    block = block_of(read_blocks(path), "global", "")
+    block.require(["rlnTomoName", TILT_SERIES_PIXEL, *SIZES], "it is not RELION's tomograms.star")
+    values = block.numbers([*SIZES, TILT_SERIES_PIXEL])
+    bad = ~(np.isfinite(values) & (values > 0)).all(axis=1)
+    if bad.any():
+        row = int(np.argmax(bad))
+        name = block.rows["rlnTomoName"].iloc[row]
+        raise UserError(f"{path}, line {block.lines[row]}: sizes of {name} must be positive numbers.")
     return block
 
 
-def _require(path: str | Path, block: pd.DataFrame, labels: list[str]) -> None:
-    missing = [label for label in labels if label not in block]
-    if missing:
-        raise UserError(f"{path} has no column {missing[0]}: it is not a RELION 5 file of this kind.")
-
-
-def _numbers(path: str | Path, block: pd.DataFrame, labels: list[str]) -> np.ndarray:
-    try:
-        return block[labels].to_numpy(dtype=np.float64)
-    except ValueError as error:
-        raise UserError(f"{path}: a value in {', '.join(labels)} is not a number ({error}).") from error
-
-
-def _classes(particles: pd.DataFrame) -> list[str]:
-    if CLASS_NAME in particles:
-        return [str(name) for name in particles[CLASS_NAME]]
-    if "rlnClassNumber" in particles:
-        return [f"class {number}" for number in particles["rlnClassNumber"]]
-    return ["particle"] * len(particles)
+FORMAT = Format(
+    name="relion5",
+    title="RELION 5 STAR",
+    suffixes=(".star",),
+    carries=frozenset(
+        {"orientations", "classes", "scores", "sizes", "ids", "fractions", "several tomograms", "further columns"}
+    ),
+    unit="Å.",
+    origin=(
+        "The middle of the tomogram: unbinned size / 2 × pixel size of the tilt series, as RELION reads "
+        "(voxel × voxel size − middle)."
+    ),
+    orientation="rot, tilt, psi (ZYZ, degrees).",
+    recognised=recognised,
+    read=read,
+    write=write,
+    reading=Reading,
+    writing=Writing,
+    beside=beside,
+    how_to_import=(
+        "{file} can be used as it is: in Extract subtomograms choose direct entries, {file} as the particle set and "
+        "your own tomograms.star as the tomogram set.\n"
+        "For Import → Coordinates copy all files written into the RELION project folder and choose the file ending in "
+        "_import.star: RELION takes a list of STAR files there (rlnTomoName, rlnTomoImportParticleFile), not the "
+        "particles themselves. Centring, scale and add factors are for text files only: leave them alone.\n"
+        "rlnTomoName must be the names in your tomograms.star, and the sizes there those of the volumes picked in: "
+        "compare with the file ending in _tomograms.star, or export with your tomograms.star as option.\n"
+        "Read the positions once in RELION's picker at one object: it must lie on the particle."
+    ),
+)

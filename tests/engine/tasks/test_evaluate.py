@@ -127,7 +127,7 @@ def test_relion_needs_the_projects_sizes(tmp_path: Path) -> None:
     csv_table.write(table, tmp_path / "truth.csv")
     compared = read_compared(str(tmp_path / "particles.star"), str(tmp_path / "truth.csv"), project)
     np.testing.assert_allclose(compared.prediction.coordinates_zyx(), CENTRES, atol=1e-5)
-    with pytest.raises(UserError, match="add that tomogram to the project"):
+    with pytest.raises(UserError, match="add the tomogram to the project"):
         read_compared(str(tmp_path / "particles.star"), str(tmp_path / "truth.csv"), voxel_size=10)
 
 
@@ -135,7 +135,7 @@ def test_relion_needs_the_projects_sizes(tmp_path: Path) -> None:
     ("name", "text", "sentence"),
     [
         ("none.csv", None, "no file .*none.csv"),
-        ("x.txt", "x,y,z\n", "ends in .txt: objects are read from"),
+        ("x.txt", "some words\n", "looks like none of the lists"),
         ("x.csv", "a,b\n1,2\n", "no column 'x'"),
         ("x.yaml", "a: 1\n", "no PickET result"),
         ("empty.csv", "x,y,z\n", "holds no objects"),

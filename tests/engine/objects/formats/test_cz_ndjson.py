@@ -90,7 +90,7 @@ def test_reading_is_tolerant(tmp_path: Path) -> None:
 def test_one_file_per_tomogram(tmp_path: Path) -> None:
     rows = pd.DataFrame({"tomogram": ["ts_1", "b"], "class": "c", "x": [1, 2], "y": 3, "z": 4, "score": 0.5})
     table = ObjectTable(rows, {"ts_1": GEOMETRY, "b": GEOMETRY})
-    chosen = get_format("cz_ndjson")
+    chosen = get_format("cz-ndjson")
     with pytest.raises(UserError, match=r"2 \(ts_1, b\).*one file per tomogram"):
         chosen.write(table, tmp_path / "t.ndjson")
     assert [s.split()[-1] for s in losses(table, chosen)] == ["written.", "scores."]

@@ -1,0 +1,198 @@
+"""The import dialog: a list of any program becomes an object table of this project.
+
+Shows what the list says and what of it is doubtful before anything is written; what cannot be taken is counted and left
+out only when the person says so.
+"""
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard.widgets import table_editing
+from dashboard.widgets.export_dialog import conventions
+from dashboard.widgets.numbers import plural
+from dashboard.widgets.task_form import Options, task_form
+from engine.errors import UserError
+from engine.objects import ObjectTable, TomogramGeometry
+from engine.objects.fit import doubts, fitting
+from engine.objects.formats import FORMATS, Format, detect, get_format, read_objects
+from engine.objects.formats.notes import collected
+from engine.project import Project
+from engine.project.geometries import geometries_from
+
+AS_LISTED = "as the list says"
+SHOWN_ROWS = 5
+
+
+@st.dialog("Import objects", width="large")
+def import_dialog(project: Project) -> None:
+    """Ask for a list, show what it holds, write it as a table."""
+    left, right = st.columns([1, 1.35], gap="medium")
+    with left:
+        path = chosen_file()
+        if path is None:
+            return
+        try:
+            found = detect(path)
+        except UserError as error:
+            st.warning(str(error), icon=":material/warning:")
+            found = FORMATS["csv"]
+        name = st.selectbox(
+            "Format",
+            list(FORMATS),
+            index=list(FORMATS).index(found.name),
+            format_func=lambda f: FORMATS[f].title,
+            key=f"import.format-{path.name}",
+        )
+        chosen = get_format(name)
+        values = mapping_form(path, chosen) | task_form(
+            Options(f"import-{chosen.name}", chosen.reading), {}, {}, hidden=mapped_fields(chosen)
+        )
+        tomogram = st.selectbox(
+            "Tomogram",
+            [AS_LISTED, *(t.name for t in project.tomograms())],
+            help="Where the list names no tomogram, or another name than this project.",
+            key="import.tomogram",
+        )
+        sizes = st.text_input(
+            "Sizes of other tomograms",
+            placeholder="TS_01=1000,1000,400@10 or a tomograms.star",
+            help="Only where the list's unit needs the size of a tomogram that is not in this project.",
+            key="import.sizes",
+        )
+    with right:
+        conventions(chosen)
+        try:
+            with collected() as notes:
+                table = read_list(project, path, chosen, values, tomogram, sizes)
+        except UserError as error:
+            # An uploaded file lies under a name that says nothing to the person.
+            st.error(str(error).replace(str(path), path.name), icon=":material/error:")
+            return
+        for sentence in notes:
+            st.info(sentence.replace(str(path), path.name), icon=":material/info:")
+        what_it_holds(table)
+        import_part(project, path, table, chosen)
+
+
+def chosen_file() -> Path | None:
+    """The list: uploaded, or on the machine where the dashboard runs."""
+    source = st.segmented_control(
+        "From", ("This computer", "The server's disk"), default="This computer", key="import.from", required=True
+    )
+    if source == "The server's disk":
+        text = st.text_input("Path", placeholder="/data/relion/Extract/job012/particles.star", key="import.path")
+        if not text.strip():
+            return None
+        path = Path(text.strip()).expanduser()
+        if not path.is_file():
+            st.error(f"There is no file {path}: check the path.", icon=":material/error:")
+            return None
+        return path
+    given = st.file_uploader("List", key="import.file", label_visibility="collapsed")
+    if given is None:
+        st.caption(
+            "RELION, WarpTools, STOPGAP, Dynamo, copick, CZ portal, DeepFinder, PickET, EMAN2, IMOD, Ais, CSV, XLSX"
+        )
+        return None
+    folder: tempfile.TemporaryDirectory[str] = st.session_state.setdefault(
+        "import.folder", tempfile.TemporaryDirectory(prefix="tomodeck-import-")
+    )
+    path = Path(folder.name) / (re.sub(r"[^\w.+-]", "_", Path(given.name).name) or "list")
+    path.write_bytes(given.getbuffer())
+    return path
+
+
+def mapped_fields(chosen: Format) -> list[str]:
+    """The options that say which column is which."""
+    return [name for name in chosen.reading.model_fields if name.endswith("_column")]
+
+
+def mapping_form(path: Path, chosen: Format) -> dict[str, str]:
+    """Which column is which, for tables that any program may have written."""
+    fields = mapped_fields(chosen)
+    if not fields:
+        return {}
+    from engine.objects.formats.generic_table import columns_of, guess_mapping
+
+    try:
+        names, _ = columns_of(path)
+        guessed = guess_mapping(path)
+    except UserError:
+        return {}
+    values = {}
+    with st.expander("Columns", expanded=not all(guessed.get(f"{axis}_column") for axis in "xyz")):
+        for field in fields:
+            options = ["", *names]
+            guess = guessed.get(field, "")
+            values[field] = st.selectbox(
+                str(chosen.reading.model_fields[field].title),
+                options,
+                index=options.index(guess) if guess in options else 0,
+                format_func=lambda c: c or "none",
+                key=f"import.{field}-{path.name}",
+            )
+    return values
+
+
+def read_list(
+    project: Project, path: Path, chosen: Format, values: dict[str, Any], tomogram: str, sizes: str
+) -> ObjectTable:
+    """The list as a table over the project's tomograms.
+
+    Raises
+    ------
+    UserError
+        What is wrong with the list.
+    """
+    known = {t.name: TomogramGeometry(t.shape, t.voxel_size) for t in project.tomograms()}
+    here = known if tomogram == AS_LISTED else {tomogram: known[tomogram]}
+    table = read_objects(path, {**geometries_from(sizes.split()), **here}, chosen, values)
+    if tomogram == AS_LISTED:
+        return table
+    return ObjectTable(table.rows.assign(tomogram=tomogram), here)
+
+
+def what_it_holds(table: ObjectTable) -> None:
+    """The first rows and what is doubtful."""
+    rows = table.rows
+    kinds = ", ".join(f"{name} {count:,}" for name, count in rows["class"].value_counts().head(6).items())
+    st.markdown(f"**{plural(len(rows), 'object')}** in {plural(rows['tomogram'].nunique(), 'tomogram')} · {kinds}")
+    shown = [c for c in rows.columns if c != "id" and not rows[c].head(SHOWN_ROWS).isna().all()]
+    st.dataframe(rows[shown].head(SHOWN_ROWS), hide_index=True)
+    for sentence in doubts(table):
+        st.warning(sentence, icon=":material/warning:")
+
+
+def import_part(project: Project, path: Path, table: ObjectTable, chosen: Format) -> None:
+    """The name, and the button that writes the table."""
+    fits = fitting(table)
+    outside = len(table) - int(fits.sum())
+    leave = False
+    if outside:
+        leave = st.toggle(
+            f"Leave out {plural(outside, 'object')} that cannot stand in the table", key=f"import.leave-{path.name}"
+        )
+    stem = re.sub(r"[^A-Za-z0-9.+-]+", "_", path.stem).strip("_.") or "imported"
+    name = st.text_input("Table", stem, key=f"import.name-{path.name}")
+    count = int(fits.sum())
+    if st.button(
+        f"Import {plural(count if leave else len(table), 'object')}",
+        type="primary",
+        disabled=bool(outside and not leave) or not count,
+        key="import.write",
+    ):
+        made_by = {"imported": path.name, "format": chosen.name, "left_out": outside if leave else 0}
+        try:
+            written = project.tables.create(name, table.with_rows(table.rows[fits]) if leave else table, made_by)
+        except UserError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        st.session_state["table-asked"] = written
+        table_editing.say_done(
+            f"{plural(count, 'object')} imported as {written}" + (f"; {outside:,} left out." if leave else ".")
+        )
+        st.rerun()

@@ -1,0 +1,64 @@
+"""Events are acted on once each, in order, one at a time, whatever else runs."""
+
+import threading
+import time
+
+import pytest
+
+from dashboard.viewer.hearing import acknowledged, hear
+
+
+def outbox(*numbers: int, boot: str = "b") -> list[dict]:
+    return [{"boot": boot, "number": n, "type": "added", "values": {"x": n}} for n in numbers]
+
+
+def test_each_event_once_and_in_order() -> None:
+    seen: list[int] = []
+    hear("tab-1", outbox(1, 2), lambda event: seen.append(event["x"]))
+    hear("tab-1", outbox(1, 2, 3), lambda event: seen.append(event["x"]))
+    assert seen == [1, 2, 3] and acknowledged("tab-1") == {"b": 3}
+    assert acknowledged("tab-2") == {}
+    hear("tab-2", outbox(1, boot="c"), lambda event: seen.append(event["x"]))
+    assert seen == [1, 2, 3, 1] and acknowledged("tab-2") == {"c": 1}
+    hear("tab-2", None, lambda event: seen.append(event["x"]))
+
+
+def test_two_runs_at_once_act_one_after_the_other() -> None:
+    at_work = 0
+    most = 0
+    seen: list[int] = []
+
+    def act(event: dict) -> None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        time.sleep(0.02)
+        seen.append(event["x"])
+        at_work -= 1
+
+    runs = [threading.Thread(target=hear, args=("tab-3", outbox(*range(1, n)), act)) for n in (3, 5, 7)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert seen == [1, 2, 3, 4, 5, 6] and most == 1
+
+
+def test_an_error_is_raised_and_the_later_events_are_not_lost() -> None:
+    seen: list[int] = []
+
+    def act(event: dict) -> None:
+        if event["x"] == 1:
+            raise RuntimeError("broken")
+        seen.append(event["x"])
+
+    with pytest.raises(RuntimeError, match="broken"):
+        hear("tab-4", outbox(1, 2), act)
+    assert seen == [2] and acknowledged("tab-4") == {"b": 2}
+    hear("tab-4", outbox(1, 2), act)  # not again
+
+
+def test_it_does_not_run_in_the_thread_that_streamlit_may_end() -> None:
+    threads: list[threading.Thread] = []
+    hear("tab-5", outbox(1), lambda _: threads.append(threading.current_thread()))
+    assert threads[0] is not threading.current_thread()

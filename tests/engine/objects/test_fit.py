@@ -1,0 +1,44 @@
+"""Doubts about a list that was made for another tomogram."""
+
+import numpy as np
+import pandas as pd
+
+from engine.objects import ObjectTable, TomogramGeometry
+from engine.objects.fit import doubts, fitting
+
+SMALL = TomogramGeometry((50, 100, 200), (10.0, 10.0, 10.0))
+
+
+def table(**columns: list) -> ObjectTable:
+    rows = {"tomogram": "a", "class": "ribosome", "x": [10.0], "y": [10.0], "z": [10.0], **columns}
+    return ObjectTable(pd.DataFrame(rows), {"a": SMALL})
+
+
+def test_a_list_that_fits_raises_no_doubt():
+    whole = table(x=[-0.5, 199.5], y=[0.0, 99.5], z=[49.5, 0.0])
+    assert fitting(whole).all()
+    assert doubts(whole) == []
+
+
+def test_a_list_in_unbinned_voxels_is_named_with_both_sizes():
+    # Four times as large: x reaches 780 of 200 voxels of 10 Å, so the voxels were about 10 / 3.9 = 2.56 Å.
+    far = table(x=[780.0, 40.0], y=[390.0, 20.0], z=[20.0, 20.0])
+    assert fitting(far).tolist() == [False, True]
+    (sentence,) = doubts(far)
+    assert "1 of 2 objects lie outside a" in sentence
+    assert "x 780" in sentence and "200 × 100 × 50 voxels of 10 Å" in sentence
+    assert "3.9 times" in sentence and "2.56 Å" in sentence
+
+
+def test_unknown_tomograms_and_empty_places_are_counted():
+    mixed = table(tomogram=["a", "b", "b"], x=[1.0, 2.0, np.nan], y=[1.0] * 3, z=[1.0] * 3)
+    assert fitting(mixed).tolist() == [True, False, False]
+    said = doubts(mixed)
+    assert "b (2 objects)" in said[0]
+    assert "1 of 3 objects have no position" in said[1]
+
+
+def test_one_stray_among_many_is_left_to_the_count():
+    many = table(x=[5.0] * 99 + [300.0], y=[5.0] * 100, z=[5.0] * 100)
+    assert int(fitting(many).sum()) == 99
+    assert doubts(many) == []
