@@ -1,4 +1,4 @@
-"""Claim: the page Objects stays quick with 100,000 rows: opened in under 2 s, an edit under 0.3 s, a filter under 0.2 s.
+"""Claim: the page Objects stays quick with 100,000 rows: opened in 2 s, an edit in 0.3 s, a filter in 0.2 s.
 
 In headless Chromium against the real server, on a table of 100,000 simulated objects in ten tomograms. The page is open
 when it shows the number of objects; an edit is the deletion of one selected object and its undo, a filter the choice of
@@ -72,7 +72,8 @@ def measure(page: Page, address: str) -> None:
     time.sleep(3)
     edits = []
     for _ in range(REPEATS):
-        page.mouse.click(*_first_box(page))
+        if not page.get_by_role("button", name="Delete 1", exact=True).is_visible():  # Undo selects it again
+            page.mouse.click(*_first_box(page))
         page.get_by_role("button", name="Delete 1", exact=True).wait_for()
         time.sleep(1)
         began = time.perf_counter()

@@ -2,16 +2,17 @@
 
 Streamlit ends a running script, and its callbacks with it, at any access to the session as soon as another rerun is
 wanted; and it starts the next run beside the one that is ending. A person who clicks fast would lose the edit that was
-being saved, or have two of them written at once. So events are acted on in a thread that Streamlit does not end, one
-after the other for each browser tab, and what was taken is remembered outside the session.
+being saved, or have two of them written at once. So a run is not ended while it acts on events, one run after the
+other acts for each browser tab, and what was taken is remembered outside the session.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from streamlit.runtime.scriptrunner import add_script_run_ctx
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.viewer.outbox import Acknowledged, Event, take
 
@@ -48,25 +49,38 @@ def hear(tab: str, outbox: Iterable[Mapping[str, Any]] | None, act: Callable[[Ev
         May use the session as any callback; an error in it is raised here, and the events after it are acted on
         nevertheless.
     """
-    entries = list(outbox or ())
-    failed: list[BaseException] = []
-
-    def work() -> None:
-        inbox = _inbox(tab)
-        with inbox.lock:
-            events, inbox.acknowledged = take(entries, inbox.acknowledged)
-            for event in events:
-                try:
-                    act(event)
-                except BaseException as error:
-                    failed.append(error)
-
-    worker = threading.Thread(target=work, name="hearing")
-    add_script_run_ctx(worker)
-    worker.start()
-    worker.join()
+    inbox = _inbox(tab)
+    failed: list[Exception] = []
+    with inbox.lock, _uninterrupted():
+        events, inbox.acknowledged = take(outbox, inbox.acknowledged)
+        for event in events:
+            try:
+                act(event)
+            except Exception as error:
+                failed.append(error)
     if failed:
         raise failed[0]
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """While it lasts, access to the session does not end this run.
+
+    Streamlit has no public way to say so; the attribute that it calls at each access is put back afterwards. Should it
+    be called otherwise one day, the browser tests of fast clicks fail.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    state = context.session_state if context else None
+    name = "_yield_callback"
+    if state is None or not hasattr(state, name):
+        yield
+        return
+    before = getattr(state, name)
+    object.__setattr__(state, name, lambda: None)  # past the class's own, which would make it an entry of the session
+    try:
+        yield
+    finally:
+        object.__setattr__(state, name, before)
 
 
 def _inbox(tab: str) -> _Inbox:

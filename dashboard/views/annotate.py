@@ -1,5 +1,7 @@
 """Annotate: mark objects by hand on the slices, with the classes of the feature library."""
 
+import re
+
 import pandas as pd
 import streamlit as st
 
@@ -67,26 +69,23 @@ def last_ones(editor: TableEditor, here: pd.DataFrame) -> None:
     """What was annotated last in this tomogram; a click goes there."""
     if here.empty:
         return
-    last = here.tail(LAST_SHOWN).iloc[::-1]
-    ids = [int(i) for i in last["id"]]
-    key = f"annotate.last-{editor.name}-{editor.version}"
+    with st.container(gap=None, key="annotate-last"):
+        st.caption("Annotated last (x, y, z)")
+        last = here.tail(LAST_SHOWN).iloc[::-1]
+        for row in last[["id", "class", "x", "y", "z"]].itertuples(index=False, name=None):
+            number, name, *place = row
+            st.button(
+                f"{_plain(name)} · {', '.join(f'{value:.0f}' for value in place)}",
+                key=f"annotate.last.{number}",
+                type="tertiary",
+                on_click=annotating.go_to,
+                args=(int(number),),
+            )
 
-    def take() -> None:
-        rows = st.session_state[key].selection.rows
-        if rows:
-            annotating.go_to(ids[rows[0]])
 
-    st.caption("Annotated last")
-    number = st.column_config.NumberColumn(format="%.0f", width=46)
-    st.dataframe(
-        last[["class", "x", "y", "z"]],
-        hide_index=True,
-        column_config={"class": st.column_config.TextColumn("class", width=96), "x": number, "y": number, "z": number},
-        on_select=take,
-        selection_mode="single-row",
-        height="content",
-        key=key,
-    )
+def _plain(text: str) -> str:
+    """A name as it is written: labels of buttons are Markdown."""
+    return re.sub(r"([\\`*_\[\]$:<>#~])", r"\\\1", text)
 
 
 def slices(project: Project, tomogram: Tomogram, editor: TableEditor, active: str | None) -> None:

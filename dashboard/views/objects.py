@@ -41,6 +41,14 @@ def main() -> None:
             with st.popover("More"):
                 if st.button("Extract subtomograms", disabled=not len(shown)):
                     extract_dialog(project, name, table, shown)
+                for column in ("class", "tomogram"):
+                    st.button(
+                        f"Split by {column}",
+                        disabled=table.rows[column].nunique() < 2,
+                        on_click=table_editing.split,
+                        args=(project, name, table, column),
+                        help=f"A new table for each {column}; this one stays.",
+                    )
                 st.button("Delete this table", on_click=table_editing.delete_table, args=(project, name))
                 st.caption(f"It goes to {project.tables.folder / '.deleted'}, from where it can be taken back.")
             if st.button("Export", type="primary", disabled=not len(shown)):

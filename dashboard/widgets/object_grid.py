@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard.widgets import table_editing
-from engine.objects import ObjectTable, apply_changes, delete, keep
+from engine.objects import ObjectTable, apply_changes, delete, keep, sort_by
 from engine.project import Project
 
 HEIGHT = 400
@@ -20,8 +21,10 @@ NUMBERS = {
     "tilt": "%.1f",
     "psi": "%.1f",
 }
-MOST_EDITABLE = 20_000
-"""Rows from which on the editable grid keeps a browser waiting; a filter makes them fewer."""
+PAGE_ROWS = 5_000
+"""Rows of one page of the grid: a browser takes seconds for a hundred thousand, and nobody reads them."""
+
+SORTS = ("id", "score", "size", "class", "tomogram", "x", "y", "z")
 
 
 def toolbar(project: Project, name: str, table: ObjectTable, version: str, shown: ObjectTable) -> str:
@@ -80,8 +83,8 @@ def columns(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def grid(project: Project, name: str, version: str, shown: ObjectTable, mode: str) -> None:
-    """The table: rows selectable, or cells editable."""
-    rows = shown.rows
+    """The table: rows selectable, or cells editable; a page at a time where there are many."""
+    rows = page_of(shown) if len(shown) > PAGE_ROWS else shown.rows
     first = ["id", "class", "x", "y", "z", "size", "score"]
     ordered = rows[[*first, *(c for c in rows if c not in first)]]
     generation = st.session_state.get(table_editing.GENERATION, 0)
@@ -89,11 +92,12 @@ def grid(project: Project, name: str, version: str, shown: ObjectTable, mode: st
     if mode == "Select":
         key = f"objects.grid-{generation}"
         chosen = table_editing.selected(shown)
-        place = pd.Index(ids).get_indexer(pd.Index(chosen)) if chosen else []
+        place = pd.Index(ids).get_indexer(pd.Index(chosen)) if chosen else np.empty(0, np.int64)
+        elsewhere = [i for i, at in zip(chosen, place, strict=True) if at < 0]
 
         def take_selection() -> None:
             picked = st.session_state[key].selection.rows
-            st.session_state[table_editing.SELECTED] = [int(ids[i]) for i in picked if i < len(ids)]
+            st.session_state[table_editing.SELECTED] = [*elsewhere, *(int(ids[i]) for i in picked if i < len(ids))]
 
         st.dataframe(
             ordered,
@@ -104,13 +108,6 @@ def grid(project: Project, name: str, version: str, shown: ObjectTable, mode: st
             selection_mode="multi-row",
             selection_default={"selection": {"rows": [int(i) for i in place if i >= 0]}},
             key=key,
-        )
-        return
-    if len(rows) > MOST_EDITABLE:
-        st.info(
-            f"{len(rows):,} rows are too many to edit cell by cell: filter to at most {MOST_EDITABLE:,}, or use Edit "
-            "for all of them.",
-            icon=":material/info:",
         )
         return
     key = f"objects.editor-{generation}"
@@ -129,3 +126,24 @@ def grid(project: Project, name: str, version: str, shown: ObjectTable, mode: st
         on_change=take_edits,
         key=key,
     )
+
+
+def page_of(shown: ObjectTable) -> pd.DataFrame:
+    """The rows of one page, in an order chosen above it; the page follows what is selected elsewhere."""
+    pages = -(-len(shown) // PAGE_ROWS)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="objects-pages"):
+        by = st.selectbox("Sort by", SORTS, key="objects.sort", label_visibility="collapsed", width=120)
+        falling = st.toggle("Descending", key="objects.falling")
+        rows = shown.rows
+        if by != "id" or falling:
+            rows = sort_by(shown, by, descending=falling).rows
+        chosen = table_editing.selected(shown)
+        last = chosen[-1] if chosen else None
+        if last is not None and last != st.session_state.get("objects.paged-to"):
+            at = int(np.flatnonzero(rows["id"].to_numpy() == last)[0])
+            st.session_state["objects.page"] = at // PAGE_ROWS + 1
+        st.session_state["objects.paged-to"] = last
+        if st.session_state.get("objects.page", 1) > pages:
+            st.session_state["objects.page"] = pages
+        number = st.pagination(pages, key="objects.page")
+    return rows.iloc[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]

@@ -3,13 +3,15 @@
 Every edit is a new version on disk (`engine.project.tables`), so that closing the tab loses nothing.
 """
 
+import re
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import streamlit as st
 
 from engine.errors import UserError
-from engine.objects import ObjectTable, filter_by
+from engine.objects import ObjectTable, filter_by, split_by
 from engine.project import Project, TableConflict
 
 SELECTED = "objects.selected"
@@ -117,6 +119,19 @@ def delete_table(project: Project, name: str) -> None:
     except UserError as error:
         say(str(error))
     select([])
+
+
+def split(project: Project, name: str, table: ObjectTable, column: Literal["class", "tomogram"]) -> None:
+    """Write a new table for each class or tomogram; the one split stays as it is."""
+    made = []
+    try:
+        for part, objects in split_by(table, column).items():
+            safe = re.sub(r"[^A-Za-z0-9.+-]+", "_", part).strip("_") or "unnamed"
+            made.append(project.tables.create(f"{name}-{safe}", objects, {"split_from": name, column: part}))
+    except UserError as error:
+        say(str(error))
+    if made:
+        say_done(f"{name} split by {column} into {', '.join(made)}.")
 
 
 def say(sentence: str) -> None:

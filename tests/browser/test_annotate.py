@@ -137,6 +137,7 @@ def test_from_the_first_class_to_a_corrected_table(
     page.keyboard.press("Shift+Digit2")
     assert viewer(page, "v.large") == "x"
     page.keyboard.press("Shift+Digit1")
+    wait_until(page, "v.panes.z.size.width > 300 && v.panes.z.size.width === v.panes.z.element.clientWidth")
 
     # Drag one, take it back, do it again.
     drag(page, on_screen(page, 30, 30), on_screen(page, 35, 40))

@@ -2,9 +2,12 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
+from streamlit.runtime.state import SafeSessionState, SessionState
 
+from dashboard.viewer import hearing
 from dashboard.viewer.hearing import acknowledged, hear
 
 
@@ -58,7 +61,20 @@ def test_an_error_is_raised_and_the_later_events_are_not_lost() -> None:
     hear("tab-4", outbox(1, 2), act)  # not again
 
 
-def test_it_does_not_run_in_the_thread_that_streamlit_may_end() -> None:
-    threads: list[threading.Thread] = []
-    hear("tab-5", outbox(1), lambda _: threads.append(threading.current_thread()))
-    assert threads[0] is not threading.current_thread()
+def test_the_session_does_not_end_the_run_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end() -> None:
+        raise RuntimeError("the run is ended here")
+
+    state = SafeSessionState(SessionState(), end)
+    monkeypatch.setattr(hearing, "get_script_run_ctx", lambda **_: SimpleNamespace(session_state=state))
+
+    def act(event: dict) -> None:
+        state["x"] = event["x"]
+
+    with pytest.raises(RuntimeError):
+        state["x"] = 0
+    hear("tab-5", outbox(1, 2), act)
+    with pytest.raises(RuntimeError):
+        state["x"] = 0
+    object.__setattr__(state, "_yield_callback", lambda: None)
+    assert state["x"] == 2
