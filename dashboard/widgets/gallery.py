@@ -14,8 +14,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.viewer import crop_sheets, gallery_rows
-from dashboard.viewer.outbox import Acknowledged, Event, take
+from dashboard.viewer.hearing import acknowledged, hear
+from dashboard.viewer.outbox import Event
 from dashboard.viewer.routes import STATIC_URL
+from dashboard.widgets import current
 from engine.objects import ObjectTable
 from engine.project import Project
 
@@ -105,22 +107,17 @@ def gallery(
         that says otherwise, what the table says.
     """
     shown = _prepared(project, table, version, order, key)
-    taken, told, pending = f"{key}.taken", f"{key}.told", f"{key}.pending"
+    tab, told, pending = f"{current.session_id()} {key}", f"{key}.told", f"{key}.pending"
 
     def listen() -> None:
-        acknowledged: Acknowledged = st.session_state.get(taken, {})
-        events, st.session_state[taken] = take(st.session_state[key]["outbox"], acknowledged)
-        for event in events:
-            if heard is not None:
-                heard(event)
-            else:
-                st.session_state.setdefault(pending, []).append(event)
-        if heard is not None:
-            st.session_state[told] = st.session_state[taken]
+        kept: list[Event] = []
+        hear(tab, st.session_state[key]["outbox"], heard or kept.append)
+        if heard is None:
+            st.session_state[pending] = [*st.session_state.get(pending, []), *kept]
 
     data: dict[str, Any] = {
         "owner": key,
-        "acknowledged": st.session_state.get(told, {}),
+        "acknowledged": acknowledged(tab) if heard is not None else st.session_state.get(told, {}),
         "rows": shown.rows_key,
         "sheets": shown.sheets,
         "perSheet": crop_sheets.PER_SHEET,
@@ -133,7 +130,7 @@ def gallery(
     _mount(key=key, data=data, default={"outbox": []}, on_outbox_change=listen)
     if heard is None:
         # The browser drops what it applied itself once it is told: only after a run in which the page could act.
-        st.session_state[told] = st.session_state.get(taken, {})
+        st.session_state[told] = acknowledged(tab)
     return st.session_state.pop(pending, [])
 
 

@@ -25,6 +25,10 @@ from engine.project.geometries import geometries_from
 
 AS_LISTED = "as the list says"
 SHOWN_ROWS = 5
+COLUMN_ROWS = tuple(
+    tuple(f"{name}_column" for name in row)
+    for row in (("x", "y", "z"), ("tomogram", "class"), ("rot", "tilt", "psi"), ("score", "size"))
+)
 
 
 @st.dialog("Import objects", width="large")
@@ -125,16 +129,18 @@ def mapping_form(path: Path, chosen: Format) -> dict[str, str]:
         return {}
     values = {}
     with st.expander("Columns", expanded=not all(guessed.get(f"{axis}_column") for axis in "xyz")):
-        for field in fields:
-            options = ["", *names]
-            guess = guessed.get(field, "")
-            values[field] = st.selectbox(
-                str(chosen.reading.model_fields[field].title),
-                options,
-                index=options.index(guess) if guess in options else 0,
-                format_func=lambda c: c or "none",
-                key=f"import.{field}-{path.name}",
-            )
+        for row in COLUMN_ROWS:
+            for column, field in zip(st.columns(3), (f for f in row if f in fields), strict=False):
+                options = ["", *names]
+                guess = guessed.get(field, "")
+                values[field] = column.selectbox(
+                    field.removesuffix("_column"),
+                    options,
+                    index=options.index(guess) if guess in options else 0,
+                    format_func=lambda c: c or "none",
+                    help=chosen.reading.model_fields[field].description,
+                    key=f"import.{field}-{path.name}",
+                )
     return values
 
 
