@@ -7,10 +7,14 @@ from dashboard.widgets.task_form import Options, task_form
 from engine.errors import UserError
 from engine.objects import ObjectTable
 from engine.objects.edit_steps import EDITS, apply_to, choose
+from engine.objects.formats import csv_table
 from engine.project import Project
 from engine.project.edit_context import EditSources
 
 ALL, SHOWN, SELECTED = "all", "shown", "selected"
+OF_PROJECT = "this project's tomograms: it mends positions given in voxels of another size"
+OF_NEW_SIZE = "tomograms of the new size: a CSV in exports"
+MEANT = (OF_PROJECT, OF_NEW_SIZE)
 
 
 @st.dialog("Edit objects", width="medium")
@@ -29,7 +33,7 @@ def edit_panel(project: Project, name: str, version: str, table: ObjectTable, sh
     st.caption(edit.summary)
     ids = None if edit.whole_table else scope(table, shown)
     raw = task_form(Options(f"edit-{edit.name}", edit.parameters), choices(project, name, table), {}, folded=False)
-    if any(raw[field] in (None, "", []) for field, rule in edit.parameters.model_fields.items() if rule.is_required()):
+    if any(raw[field] in (None, "", [], {}) for field, rule in edit.parameters.model_fields.items() if rule.is_required()):
         return
     try:
         with EditSources(project) as sources:
@@ -39,10 +43,31 @@ def edit_panel(project: Project, name: str, version: str, table: ObjectTable, sh
         return
     sentence = edit.says(table, after)
     st.markdown(f"This **{sentence}**.")
+    if after.tomograms != table.tomograms:
+        meant = st.radio("The result is for", MEANT, key="edit.meant")
+        if meant == OF_NEW_SIZE:
+            write_out(project, name, edit.title, after)
+            return
+        after = ObjectTable(after.rows, table.tomograms)
     if st.button(edit.title, type="primary", key="edit.apply"):
         table_editing.change(project, name, version, lambda _: after)
         table_editing.say_done(f"{edit.title}: {sentence}. Undo takes it back.")
         st.rerun()
+
+
+def write_out(project: Project, name: str, title: str, after: ObjectTable) -> None:
+    """The button that writes a table of tomograms which this project does not have."""
+    target = project.root / "exports" / f"{name}_{title.lower().replace(' ', '-')}.csv"
+    if target.exists():
+        st.warning(f"{target.name} exists and will be replaced.", icon=":material/warning:")
+    if st.button(f"Write {target.name}", type="primary", key="edit.write"):
+        try:
+            target.parent.mkdir(exist_ok=True)
+            csv_table.write(after, target)
+        except UserError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        st.success(f"Written: {target}", icon=":material/check:")
 
 
 def choices(project: Project, name: str, table: ObjectTable) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from dashboard.widgets.numbers import plural
 from dashboard.widgets.task_form import Options, task_form
 from engine.errors import UserError
 from engine.objects import ObjectTable, TomogramGeometry
-from engine.objects.fit import doubts, fitting
+from engine.objects.fit import doubts, fitting, from_voxel_size
 from engine.objects.formats import FORMATS, Format, detect, get_format, read_objects
 from engine.objects.formats.notes import collected
 from engine.project import Project
@@ -61,6 +61,14 @@ def import_dialog(project: Project) -> None:
             help="Where the list names no tomogram, or another name than this project.",
             key="import.tomogram",
         )
+        voxel = st.number_input(
+            "Voxel size of the list (Å)",
+            min_value=0.01,
+            value=None,
+            placeholder="that of the tomogram",
+            help="Where the list counts voxels of a tomogram binned otherwise than the one here.",
+            key="import.voxel",
+        )
         sizes = st.text_input(
             "Sizes of other tomograms",
             placeholder="TS_01=1000,1000,400@10 or a tomograms.star",
@@ -71,7 +79,7 @@ def import_dialog(project: Project) -> None:
         conventions(chosen)
         try:
             with collected() as notes:
-                table = read_list(project, path, chosen, values, tomogram, sizes)
+                table = read_list(project, path, chosen, values, tomogram, sizes, voxel)
         except UserError as error:
             # An uploaded file lies under a name that says nothing to the person.
             st.error(str(error).replace(str(path), path.name), icon=":material/error:")
@@ -145,7 +153,13 @@ def mapping_form(path: Path, chosen: Format) -> dict[str, str]:
 
 
 def read_list(
-    project: Project, path: Path, chosen: Format, values: dict[str, Any], tomogram: str, sizes: str
+    project: Project,
+    path: Path,
+    chosen: Format,
+    values: dict[str, Any],
+    tomogram: str,
+    sizes: str,
+    voxel: float | None = None,
 ) -> ObjectTable:
     """The list as a table over the project's tomograms.
 
@@ -157,9 +171,9 @@ def read_list(
     known = {t.name: TomogramGeometry(t.shape, t.voxel_size) for t in project.tomograms()}
     here = known if tomogram == AS_LISTED else {tomogram: known[tomogram]}
     table = read_objects(path, {**geometries_from(sizes.split()), **here}, chosen, values)
-    if tomogram == AS_LISTED:
-        return table
-    return ObjectTable(table.rows.assign(tomogram=tomogram), here)
+    if tomogram != AS_LISTED:
+        table = ObjectTable(table.rows.assign(tomogram=tomogram), here)
+    return table if voxel is None else from_voxel_size(table, voxel)
 
 
 def what_it_holds(table: ObjectTable) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from engine.errors import UserError
 from engine.objects.table import COORDINATES, ObjectTable
 
 WORTH_SAYING = 0.05
@@ -56,3 +57,32 @@ def doubts(table: ObjectTable) -> list[str]:
             f"{factor:.2g} times as large (about {voxel / factor:.3g} Å): say its voxel size, or scale it."
         )
     return said
+
+
+def from_voxel_size(table: ObjectTable, voxel_size: float) -> ObjectTable:
+    """The table of a list that counts voxels of another size: positions in voxels of the tomograms here.
+
+    Binning by b maps voxel i to (i + 0.5) / b − 0.5, with b = voxel size here / `voxel_size`. Rows of unknown tomograms
+    stay as they are.
+
+    Parameters
+    ----------
+    table
+        As it was read.
+    voxel_size
+        Å, of the list.
+
+    Raises
+    ------
+    UserError
+        A voxel size of 0 or less.
+    """
+    if voxel_size <= 0:
+        raise UserError(f"The voxel size of the list is {voxel_size:g} Å: it must be more than 0.")
+    rows = table.rows.copy()
+    known = rows["tomogram"].isin(list(table.tomograms)).to_numpy()
+    if known.any():
+        binning = table.with_rows(rows[known]).per_row("voxel_size")[:, ::-1] / voxel_size
+        places = rows.loc[known, list(COORDINATES)].to_numpy()
+        rows.loc[known, list(COORDINATES)] = (places + 0.5) / binning - 0.5
+    return table.with_rows(rows)

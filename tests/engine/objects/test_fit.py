@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from engine.errors import UserError
 from engine.objects import ObjectTable, TomogramGeometry
-from engine.objects.fit import doubts, fitting
+from engine.objects.fit import doubts, fitting, from_voxel_size
 
 SMALL = TomogramGeometry((50, 100, 200), (10.0, 10.0, 10.0))
 
@@ -42,3 +44,13 @@ def test_one_stray_among_many_is_left_to_the_count():
     many = table(x=[5.0] * 99 + [300.0], y=[5.0] * 100, z=[5.0] * 100)
     assert int(fitting(many).sum()) == 99
     assert doubts(many) == []
+
+
+def test_a_list_in_voxels_of_another_size():
+    # Voxels of 2.5 Å in a tomogram of 10 Å are binned by 4: voxel 101 of the list is (101 + 0.5) / 4 − 0.5 = 24.875.
+    far = table(tomogram=["a", "b"], x=[101.0, 101.0], y=[-0.5, 7.0], z=[1.5, 7.0])
+    here = from_voxel_size(far, 2.5).rows
+    assert here.loc[0, ["x", "y", "z"]].tolist() == [24.875, -0.5, 0.0]
+    assert here.loc[1, ["x", "y", "z"]].tolist() == [101.0, 7.0, 7.0]  # of a tomogram whose voxel size is not known
+    with pytest.raises(UserError, match="0 Å"):
+        from_voxel_size(far, 0)
