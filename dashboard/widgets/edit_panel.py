@@ -33,7 +33,8 @@ def edit_panel(project: Project, name: str, version: str, table: ObjectTable, sh
     st.caption(edit.summary)
     ids = None if edit.whole_table else scope(table, shown)
     raw = task_form(Options(f"edit-{edit.name}", edit.parameters), choices(project, name, table), {}, folded=False)
-    if any(raw[field] in (None, "", [], {}) for field, rule in edit.parameters.model_fields.items() if rule.is_required()):
+    needed = [field for field, rule in edit.parameters.model_fields.items() if rule.is_required()]
+    if any(raw[field] in (None, "", [], {}) for field in needed):
         return
     try:
         with EditSources(project) as sources:

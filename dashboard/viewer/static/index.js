@@ -6,9 +6,14 @@ import { Viewer } from "./viewer.js";
 export function mount(slot, data, sendOutbox) {
   const viewer = (globalThis.__tomodeckViewer ??= new Viewer());
   // The same element is moved, so that its canvases keep their pixels while the page changes around them.
-  if (viewer.root.parentNode !== slot) slot.replaceChildren(viewer.root);
+  if (viewer.root.parentNode !== slot) {
+    slot.replaceChildren(viewer.root);
+    // Moving takes the focus away, and with it the keys.
+    if (viewer.focused && (document.activeElement ?? document.body) === document.body) viewer.root.focus({ preventScroll: true });
+  }
   viewer.outbox.connect(data.owner, data.acknowledged, sendOutbox);
-  viewer.apply(data);
+  // Two runs of the page may overlap; what the earlier one says may come later, and is old by then.
+  if (!(viewer.drawn > data.drawn) || viewer.session !== data.session) viewer.apply(data);
   viewer.place.changed(); // another page has another address
   const resized = () => viewer.fitHeight();
   window.addEventListener("resize", resized);

@@ -74,7 +74,11 @@ export class ObjectSet {
   async load(tomogram, replay = (rows) => rows) {
     const { table, version, rows } = this.spec;
     const wanted = `${tomogram}|${version}`;
-    if (this.version === wanted || this.loading === wanted) return false;
+    if (this.loading === wanted) return false;
+    if (this.version === wanted) {
+      this.loading = null; // undone and done again: what was asked for in between must not arrive now
+      return false;
+    }
     this.loading = wanted;
     if (this.tomogram !== tomogram) this.rows = []; // what lies in another tomogram must not be seen in this one
     this.tomogram = tomogram;
