@@ -85,7 +85,7 @@ def test_a_list_comes_in_and_goes_out(page: Page, start_server: Callable, projec
     # Export for Dynamo: the rule and the rows stand there before anything is written.
     page.get_by_role("button", name="Export", exact=True).click()
     choose(page, "For", "Dynamo table")
-    expect(page.get_by_role("dialog").get_by_text("Orientation")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_text("Orientation", exact=True)).to_be_visible()
     page.get_by_role("dialog").get_by_role("button", name="Export 2 objects").click()
     expect(page.get_by_text("Written:").first).to_be_visible()
     (written,) = (project.root / "exports").glob("*.tbl")
