@@ -4,7 +4,6 @@ All pages share one viewer per browser tab, so that it keeps place, zoom and con
 Scrolling and the like stay in the browser; what a page must react to comes as events, each once.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +118,6 @@ def slice_viewer(
         (`x, y, z, class_name`), `deleted` (`ids` and the first as `id`), `dragged` (`id, x, y, z`), `class_chosen`
         (`class_name`), `undo`, `redo`; all with `tomogram`, those of objects with `table`.
     """
-    began = time.monotonic_ns() // 1000  # as a number that JavaScript holds exactly
     _use_link(session_id, tomogram)
     project = served.project()
     pending = f"viewer.pending.{key}"
@@ -130,7 +128,6 @@ def slice_viewer(
 
     data: dict[str, Any] = {
         "owner": key,
-        "drawn": began,
         "session": session_id,
         "acknowledged": acknowledged(session_id),
         "tomogram": tomogram,

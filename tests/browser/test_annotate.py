@@ -145,6 +145,8 @@ def test_from_the_first_class_to_a_corrected_table(
     assert rows(project)[0] == ("ribosome", 35, 40, 16)
     page.keyboard.press("Control+z")
     wait_until(page, "s.rows[0].x === 30")
+    expect(page.get_by_text("ribosome · 30, 30, 16")).to_be_visible()  # the page has answered
+    heard(page)
     page.keyboard.press("Control+Shift+z")
     wait_until(page, "s.rows[0].x === 35")
 

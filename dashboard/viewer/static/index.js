@@ -12,8 +12,7 @@ export function mount(slot, data, sendOutbox) {
     if (viewer.focused && (document.activeElement ?? document.body) === document.body) viewer.root.focus({ preventScroll: true });
   }
   viewer.outbox.connect(data.owner, data.acknowledged, sendOutbox);
-  // Two runs of the page may overlap; what the earlier one says may come later, and is old by then.
-  if (!(viewer.drawn > data.drawn) || viewer.session !== data.session) viewer.apply(data);
+  viewer.apply(data);
   viewer.place.changed(); // another page has another address
   const resized = () => viewer.fitHeight();
   window.addEventListener("resize", resized);

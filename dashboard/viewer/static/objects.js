@@ -94,7 +94,9 @@ export class ObjectSet {
     }
     this.loading = null;
     this.rows = replay(columns.id.map((id, i) => ({ id, class: columns.class[i], x: columns.x[i], y: columns.y[i], z: columns.z[i] })));
-    this.version = wanted;
+    // The table may have changed between the page's word and this answer: then these are rows of another version.
+    const got = columns.version ?? version;
+    this.version = String(version).startsWith(got) ? wanted : `${tomogram}|${got}`;
     this.problem = null;
     return true;
   }

@@ -32,7 +32,6 @@ export class Viewer {
     this.focused = false; // whether the keys are the viewer's; stays true when the page takes it out for a moment
     this.root.addEventListener("focusin", () => (this.focused = true));
     this.root.addEventListener("focusout", (event) => (this.focused &&= !event.relatedTarget && !this.root.isConnected));
-    this.drawn = 0; // when the page last said something
     this.colours = readColours(this.root);
     this.layer = null;
     this.position = null;
@@ -95,7 +94,6 @@ export class Viewer {
 
   apply(data) {
     this.session = data.session;
-    this.drawn = data.drawn;
     this.follow = data.follow;
     this.colours = readColours(this.root);
     setLayout(this, data.layout, data.height);
