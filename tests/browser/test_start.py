@@ -106,7 +106,7 @@ def test_the_demo_is_made_on_first_start_with_progress(page: Page, start_server:
         del os.environ["TOMODECK_SLOTS"]
     server = start_server(project.root)
     page.goto(server.link)
-    expect(page.get_by_text(re.compile("phantom|Simulat|Placing|noise"))).to_be_visible()
+    expect(page.get_by_text(re.compile("phantom|Simulat|Placing|noise")).first).to_be_visible()
     expect(page.get_by_role("button", name="Segment without training")).to_be_visible(timeout=90_000)
     assert {t.name for t in project.tomograms()} == {"phantom"}
     assert "truth" in project.tables.names()
