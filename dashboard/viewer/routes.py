@@ -137,7 +137,10 @@ def objects(request: Request) -> Response:
     """The objects of one table in one tomogram, column by column."""
     project = served.project()
     table, tomogram = _text(request, "table"), _text(request, "tomogram")
-    rows, version = _rows(project.root, table, project.table_version(table))
+    asked = project.table_version(table)
+    rows, version = _rows(project.root, table, asked)
+    if version != asked:  # saved in between: these rows must not stand for that version when undo brings it back
+        _rows.cache_clear()
     rows = rows[rows["tomogram"] == tomogram]
     columns = {name: _finite(rows[name].to_numpy(dtype=float)) for name in ("x", "y", "z", "score")}
     content = {"version": version, "id": rows["id"].tolist(), "class": rows["class"].tolist(), **columns}

@@ -139,10 +139,14 @@ def test_from_the_first_class_to_a_corrected_table(
     page.keyboard.press("Shift+Digit1")
     wait_until(page, "v.panes.z.size.width > 300 && v.panes.z.size.width === v.panes.z.element.clientWidth")
 
-    # Drag one.
+    # Drag one, take it back, do it again.
     drag(page, on_screen(page, 30, 30), on_screen(page, 35, 40))
     heard(page)
     assert rows(project)[0] == ("ribosome", 35, 40, 16)
+    page.keyboard.press("Control+z")
+    wait_until(page, "s.rows[0].x === 30")
+    page.keyboard.press("Control+Shift+z")
+    wait_until(page, "s.rows[0].x === 35")
 
     # Rectangle and lasso; ctrl+click takes one out; Delete; Undo.
     page.keyboard.down("Shift")
