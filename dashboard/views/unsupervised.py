@@ -17,11 +17,11 @@ from dashboard.widgets.task_form import task_form
 from dashboard.widgets.viewing import overlay_layers, preview_viewer
 from dashboard.widgets.workflow_grid import workflow_grid
 from engine.project import Project, Tomogram
-from engine.tasks import find_task, validated
+from engine.tasks import Box, find_task, validated
 from engine.tasks.dividing import PickBasis
 from engine.tasks.pick_parameters import PickParameters
 from engine.tasks.unsupervised import UnsupervisedParameters
-from engine.tasks.workflows import SideBySide, preview_workflows
+from engine.tasks.workflows import SegmentedBox, SideBySide, pick_in_box, segment_box
 
 EDGES = (64, 96, 128)
 BELOW = 165
@@ -60,6 +60,16 @@ def workflows(project: Project, tomogram: Tomogram, raw: dict[str, object], pick
             s1.model_copy(update={"tomograms": [], "name": "", "replace": False}).model_dump_json(),
             s2.model_dump_json(exclude={"radius"}),
         )
+
+    def compute(box: Box) -> SideBySide:
+        # What was segmented is kept: while the sliders of the picks move, it stays the same.
+        s1, s2 = parameters()
+        asked = (tomogram.name, tomogram.path, tomogram.path.stat().st_mtime_ns, box, question()[0])
+        known: tuple[object, SegmentedBox] | None = st.session_state.get("unsupervised-segmented")
+        if known is None or known[0] != asked:
+            known = (asked, segment_box(s1, project, tomogram.name, box))
+            st.session_state["unsupervised-segmented"] = known
+        return pick_in_box(known[1], s2)
 
     def show(live: Live[SideBySide]) -> None:
         overlays = overlay_layers(project, tomogram.name)
@@ -100,7 +110,7 @@ def workflows(project: Project, tomogram: Tomogram, raw: dict[str, object], pick
         "unsupervised",
         EDGES,
         question=question,
-        compute=lambda box: preview_workflows(*parameters(), project, tomogram.name, box),
+        compute=compute,
         show=show,
         line_of=line,
     )

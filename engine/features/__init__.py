@@ -11,7 +11,7 @@ from engine.features.modes import MODES
 from engine.features.parameters import S1Parameters, slices_to_fit
 from engine.features.preparation import RADIUS, approximate_range, blur, normalise
 from engine.features.prepared import Prepared, prepare, running_on
-from engine.features.segmentation import S1Result, label, segment, segment_each
+from engine.features.segmentation import S1Result, label, segment, segment_each, segment_prepared
 
 __all__ = [
     "METHODS",
@@ -34,6 +34,7 @@ __all__ = [
     "running_on",
     "segment",
     "segment_each",
+    "segment_prepared",
     "slices_to_fit",
     "suggest_lamella",
 ]

@@ -54,7 +54,25 @@ def prepare(
     value_range: tuple[float, float] | None = None,
     inside: Region | None = None,
 ) -> Prepared:
-    """Blur and scale a tomogram; see `segment_each`."""
+    """Blur and scale a tomogram.
+
+    Parameters
+    ----------
+    volume, progress, threads, device
+        See `engine.features.segment`.
+    parameters
+        Which slices are fitted.
+    value_range
+        Smallest and largest blurred density to scale by, where `volume` is a part of something; None = its own.
+    inside
+        The part of `volume` (z, y, x) that is used once all of it is blurred; slice limits and results are of this
+        part. None = all.
+
+    Raises
+    ------
+    UserError
+        What concerns the volume.
+    """
     check_shape(volume)
     lower, upper = slices_of(volume if inside is None else volume[inside], parameters)
     began = time.perf_counter()

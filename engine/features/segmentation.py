@@ -16,7 +16,7 @@ from engine.errors import UserError
 from engine.features.labelling import Labelling, labellings
 from engine.features.models import Model, fit_each
 from engine.features.parameters import S1Parameters
-from engine.features.prepared import Prepared, Region, prepare, running_on
+from engine.features.prepared import Prepared, prepare, running_on
 from engine.features.progress import Progress, part_of, silent
 
 BORDER = -1
@@ -107,8 +107,6 @@ def segment_each(
     threads: int | None = None,
     device: str = "cpu",
     filters: np.ndarray | None = None,
-    value_range: tuple[float, float] | None = None,
-    inside: Region | None = None,
 ) -> Iterator[tuple[S1Parameters, S1Result | UserError]]:
     """Several workflows on one volume; what they share is done once.
 
@@ -119,11 +117,6 @@ def segment_each(
     workflows
         They may differ in mode, method and the parameters of modes; neighbourhood size, slice limits and sample are
         those of the first. Results come mode by mode, in the order in which modes first occur.
-    value_range
-        Smallest and largest blurred density to scale by, where `volume` is a part of something; None = its own.
-    inside
-        The part of `volume` (z, y, x) that is used once all of it is blurred; slice limits and results are of this
-        part. None = all.
 
     Raises
     ------
@@ -132,16 +125,26 @@ def segment_each(
     """
     report = progress or silent
     with running_on(threads, device) as n_threads:
-        prepared = prepare(volume, workflows[0], part_of(report, 0, 0.1), n_threads, device, value_range, inside)
-        modes = list(dict.fromkeys(w.mode for w in workflows))
-        for number, mode in enumerate(modes):
-            of_mode = [w for w in workflows if w.mode == mode]
-            share = part_of(report, 0.1 + 0.9 * number / len(modes), 0.1 + 0.9 * (number + 1) / len(modes))
-            fitted = dict(fit_each(prepared, of_mode, part_of(share, 0, 0.7), filters))
-            models = [model for model in fitted.values() if isinstance(model, Model)]
-            labelled = iter(label_each(prepared, models, part_of(share, 0.7, 1.0)))
-            for parameters, model in fitted.items():
-                yield parameters, model if isinstance(model, UserError) else next(labelled)
+        prepared = prepare(volume, workflows[0], part_of(report, 0, 0.1), n_threads, device)
+        yield from segment_prepared(prepared, workflows, part_of(report, 0.1, 1.0), filters)
+
+
+def segment_prepared(
+    prepared: Prepared,
+    workflows: Sequence[S1Parameters],
+    progress: Progress = silent,
+    filters: np.ndarray | None = None,
+) -> Iterator[tuple[S1Parameters, S1Result | UserError]]:
+    """What `segment_each` does once the volume is blurred and scaled; to be called within `running_on`."""
+    modes = list(dict.fromkeys(w.mode for w in workflows))
+    for number, mode in enumerate(modes):
+        of_mode = [w for w in workflows if w.mode == mode]
+        share = part_of(progress, number / len(modes), (number + 1) / len(modes))
+        fitted = dict(fit_each(prepared, of_mode, part_of(share, 0, 0.7), filters))
+        models = [model for model in fitted.values() if isinstance(model, Model)]
+        labelled = iter(label_each(prepared, models, part_of(share, 0.7, 1.0)))
+        for parameters, model in fitted.items():
+            yield parameters, model if isinstance(model, UserError) else next(labelled)
 
 
 def label(prepared: Prepared, model: Model, progress: Progress = silent) -> S1Result:

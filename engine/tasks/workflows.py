@@ -6,7 +6,7 @@ the range of the whole tomogram.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -75,6 +75,26 @@ class WorkflowPreview:
 
 
 @dataclass(frozen=True)
+class SegmentedBox:
+    """Label maps of several workflows in a box, before anything is picked.
+
+    Attributes
+    ----------
+    density
+        The tomogram in the box `[z, y, x]`.
+    labels
+        For each workflow its label map (int8 `[z, y, x]`) and a warning, or why there is none.
+    outside
+        Whether the box lies outside the slices to learn from, so that all of it was learnt from.
+    """
+
+    box: Box
+    density: np.ndarray
+    labels: dict[Workflow, tuple[np.ndarray, str] | UserError]
+    outside: bool
+
+
+@dataclass(frozen=True)
 class SideBySide:
     """The answer for a box.
 
@@ -85,7 +105,7 @@ class SideBySide:
     previews
         One for each workflow, in their order.
     outside
-        Whether the box lies outside the slices to learn from, so that all of it was learnt from.
+        See `SegmentedBox`.
     """
 
     box: Box
@@ -102,14 +122,23 @@ def preview_workflows(
     box: Box,
     workflows: Sequence[Workflow] = WORKFLOWS,
 ) -> SideBySide:
-    """Label maps and picks of several workflows inside a box.
+    """Label maps and picks of several workflows inside a box: `segment_box`, then `pick_in_box`."""
+    return pick_in_box(segment_box(parameters, project, tomogram, box, workflows), picking)
+
+
+def segment_box(
+    parameters: UnsupervisedParameters,
+    project: Project,
+    tomogram: str,
+    box: Box,
+    workflows: Sequence[Workflow] = WORKFLOWS,
+) -> SegmentedBox:
+    """Label maps of several workflows inside a box.
 
     Parameters
     ----------
     parameters
         Of S1; features and clustering are those of each workflow instead.
-    picking
-        Of S2; the segmentations that it names do not matter.
     project, tomogram, box
         Where.
     workflows
@@ -118,9 +147,9 @@ def preview_workflows(
     Raises
     ------
     UserError
-        What concerns the tomogram or the box; what concerns one workflow is said in its preview.
+        What concerns the tomogram or the box; what concerns one workflow is said in its place.
     """
-    from engine.features import RADIUS, slices_to_fit
+    from engine.features import RADIUS, prepare, running_on, slices_to_fit
 
     size = parameters.neighbourhood_size
     if parameters.own_lamella:
@@ -131,37 +160,49 @@ def preview_workflows(
         shape = volume.shape
         wide = box.grown(RADIUS + size // 2, volume.shape)  # so far the blur and a neighbourhood reach
         density = np.asarray(volume[wide.slices])
-    scale = value_range(project, tomogram)
     near = box.grown(size // 2, shape)
     inside_limits = limits_inside(limits, near, size)
     lower, upper = inside_limits or (None, None)
     sample = min(parameters.max_neighbourhoods or SAMPLE, SAMPLE)
     changed = parameters.model_copy(update={"lower_z": lower, "upper_z": upper, "max_neighbourhoods": sample})
-    blurred, labelled = _within(near, wide), _within(box, near)
-    shown = density[_within(box, wide)]
+    asked = [changed.model_copy(update={"features": f, "clustering": method}).science() for f, method in workflows]
+    modes = list(dict.fromkeys(s1.mode for s1 in asked))
+    labelled = _within(box, near)
+    with running_on(1, "cpu"):
+        scale = value_range(project, tomogram)
+        prepared = prepare(density, asked[0], threads=2, value_range=scale, inside=_within(near, wide))
+        one_core = replace(prepared, threads=1)
 
-    def of_mode(features: str) -> list[WorkflowPreview]:
-        from engine.features import segment_each
+        def of_mode(mode: str) -> list[tuple[Workflow, tuple[np.ndarray, str] | UserError]]:
+            from engine.features import segment_prepared
 
-        asked = [
-            changed.model_copy(update={"features": f, "clustering": method}).science()
-            for f, method in workflows
-            if f == features
-        ]
-        answers = []
-        for done, result in segment_each(density, asked, threads=1, value_range=scale, inside=blurred):
-            workflow = (done.mode, done.method)
-            if isinstance(result, UserError):
-                answers.append(WorkflowPreview(workflow, None, problem=str(result)))
-            else:
-                answers.append(_picked(workflow, result.labels[labelled], shown, result.warning, picking, box))
-        return answers
+            return [
+                (
+                    (done.mode, done.method),
+                    result if isinstance(result, UserError) else (result.labels[labelled], result.warning),
+                )
+                for done, result in segment_prepared(one_core, [s1 for s1 in asked if s1.mode == mode])
+            ]
 
-    modes = list(dict.fromkeys(features for features, _ in workflows))
-    # Modes side by side, each on one core: that uses two cores better than either alone.
-    with ThreadPoolExecutor(len(modes)) as pool:
-        answers = {answer.workflow: answer for of_one in pool.map(of_mode, modes) for answer in of_one}
-    return SideBySide(box, shown, [answers[w] for w in workflows], inside_limits is None)
+        # Modes side by side, each on one core: that uses two cores better than either alone.
+        with ThreadPoolExecutor(len(modes)) as pool:
+            labels = {workflow: labels for of_one in pool.map(of_mode, modes) for workflow, labels in of_one}
+    return SegmentedBox(box, density[_within(box, wide)], {w: labels[w] for w in workflows}, inside_limits is None)
+
+
+def pick_in_box(segmented: SegmentedBox, picking: PickParameters) -> SideBySide:
+    """The picks that S2 makes of each label map; the segmentations that `picking` names do not matter."""
+
+    def picked(workflow: Workflow) -> WorkflowPreview:
+        answer = segmented.labels[workflow]
+        if isinstance(answer, UserError):
+            return WorkflowPreview(workflow, None, problem=str(answer))
+        labels, warning = answer
+        return _picked(workflow, labels, segmented.density, warning, picking, segmented.box)
+
+    with ThreadPoolExecutor(2) as pool:
+        previews = list(pool.map(picked, segmented.labels))
+    return SideBySide(segmented.box, segmented.density, previews, segmented.outside)
 
 
 def _within(part: Box, whole: Box) -> tuple[slice, slice, slice]:

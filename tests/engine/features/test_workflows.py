@@ -8,7 +8,17 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from engine.errors import UserError
-from engine.features import METHODS, MODES, S1Parameters, blur, normalise, segment, segment_each
+from engine.features import (
+    METHODS,
+    MODES,
+    S1Parameters,
+    blur,
+    normalise,
+    prepare,
+    segment,
+    segment_each,
+    segment_prepared,
+)
 from engine.features.filters import gabor_bank
 
 SIX = [(mode, method) for mode in MODES for method in METHODS]
@@ -161,8 +171,8 @@ def test_a_given_range_replaces_the_volumes_own(noisy_balls):
     workflows = [S1Parameters(method="gmm", max_neighbourhoods=2000)]
     own = float(blurred.min()), float(blurred.max())
     ((_, usual),) = segment_each(noisy_balls, workflows)
-    ((_, same),) = segment_each(noisy_balls, workflows, value_range=own)
-    ((_, wider),) = segment_each(noisy_balls, workflows, value_range=(own[0], own[1] + 100))
+    ((_, same),) = segment_prepared(prepare(noisy_balls, workflows[0], value_range=own), workflows)
+    ((_, wider),) = segment_prepared(prepare(noisy_balls, workflows[0], value_range=(own[0], own[1] + 100)), workflows)
     np.testing.assert_array_equal(usual.labels, same.labels)
     assert np.ptp(wider.centroids) < 0.2 * np.ptp(usual.centroids)
 
