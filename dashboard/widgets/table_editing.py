@@ -13,6 +13,7 @@ import streamlit as st
 from engine.errors import UserError
 from engine.objects import ObjectTable, filter_by, split_by
 from engine.project import Project, TableConflict
+from engine.project.merging import save_merging
 
 SELECTED = "objects.selected"
 REFUSED = "objects.refused"
@@ -62,19 +63,21 @@ def read_for_page(project: Project, name: str) -> tuple[ObjectTable, str]:
 
 
 def change(project: Project, name: str, version: str, edit: Callable[[ObjectTable], ObjectTable]) -> None:
-    """Apply an edit and save it; what cannot be saved is said on the next drawing of the page."""
+    """Apply an edit to what this person saw and save it, joined with what others saved meanwhile.
+
+    What went otherwise than expected is said on the next drawing of the page.
+    """
     own: dict[str, str] = st.session_state.setdefault("objects.own-versions", {})
     try:
-        table, current = read(project, name)
+        present, current = read(project, name)
         version = _mine(own, version, current)
-        if current == version:
-            table = edit(table)
-        else:  # changed elsewhere: what this person saw is edited, and the store keeps both
-            table = edit(_seen(name, version, table))
-        new = project.tables.save(name, table, based_on=version)
-        if new != version:
-            own[version] = new
-        st.session_state["objects.read"] = ((name, new), table)  # what was just written need not be read
+        before = present if current == version else _seen(project, name, version)
+        saved = save_merging(project.tables, name, edit(before), version, before)
+        if saved.version != version:
+            own[version] = saved.version
+        st.session_state["objects.read"] = ((name, saved.version), saved.table)  # so it need not be read again
+        if saved.sentence:
+            say(saved.sentence)
     except TableConflict as conflict:
         st.session_state["table-asked"] = conflict.kept_as
         say(str(conflict))
@@ -93,10 +96,13 @@ def _mine(own: dict[str, str], version: str, present: str) -> str:
     return version
 
 
-def _seen(name: str, version: str, otherwise: ObjectTable) -> ObjectTable:
-    """The table as this person saw it last."""
-    key, table = st.session_state.get("objects.seen", (None, otherwise))
-    return table if key == (name, version) else otherwise
+def _seen(project: Project, name: str, version: str) -> ObjectTable:
+    """The table as this person saw it, though the file has changed since."""
+    key, table = st.session_state.get("objects.seen", (None, None))
+    seen = table if key == (name, version) else project.tables.at_version(name, version)
+    if seen is None:
+        raise UserError(f"The table {name} was changed elsewhere since you saw it: look at it, then do it again.")
+    return project.with_present_geometry(seen)
 
 
 def step(project: Project, name: str, version: str, forward: bool) -> None:
