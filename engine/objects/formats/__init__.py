@@ -1,6 +1,7 @@
 """Exchange formats of the object table, one file each, behind `registry`."""
 
-from engine.objects.formats.format import Format, NoOptions
+from engine.objects.formats.format import Format
+from engine.objects.formats.options import NoOptions
 from engine.objects.formats.registry import (
     FORMATS,
     detect,

@@ -16,12 +16,13 @@ import pandas as pd
 
 from engine.atomic import write_text
 from engine.errors import UserError
-from engine.objects.formats.format import Format, Head, NoOptions, head_of
+from engine.objects.formats.format import Format, Head, head_of
 from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.needed_geometry import used
 from engine.objects.formats.notes import note
 from engine.objects.formats.number_lines import numbers
 from engine.objects.formats.one_tomogram import belongs_to
+from engine.objects.formats.options import NoOptions
 from engine.objects.formats.positions import angles_and_known, positions, refuse_lost
 from engine.objects.formats.star_files import block_of, labels_of, read_blocks, refuse_bad_names, star_text
 from engine.objects.formats.tables_of_text import columns_of_text

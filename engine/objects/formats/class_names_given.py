@@ -3,17 +3,16 @@
 import re
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from engine.objects.formats.class_numbers import class_names
+from engine.objects.formats.options import Options
 
 _ENTRY = re.compile(r"\s*(\d{1,9})\s*[=:]\s*(\S.*?)\s*")
 
 
-class NamesOfClasses(BaseModel):
+class NamesOfClasses(Options):
     """Reading a format with class numbers."""
-
-    model_config = ConfigDict(extra="forbid")
 
     class_names: str = Field(
         default="",

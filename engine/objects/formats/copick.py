@@ -21,15 +21,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy.spatial.transform import Rotation
 
 from engine.atomic import write_text
 from engine.errors import UserError
-from engine.objects.formats.format import Format, Head, NoOptions
+from engine.objects.formats.format import Format, Head
 from engine.objects.formats.json_files import begins_as_object, is_number, read_json
 from engine.objects.formats.notes import note
 from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
+from engine.objects.formats.options import NoOptions, Options
 from engine.objects.formats.positions import angles_and_known, positions
 from engine.objects.orientations import relion_from_rotation, rotation_from_relion
 from engine.objects.table import ANGLES, COORDINATES, ObjectTable, TomogramGeometry
@@ -40,10 +41,8 @@ LARGEST_DEVIATION = 0.01
 IDENTITY = np.eye(4)
 
 
-class Writing(BaseModel):
+class Writing(Options):
     """Writing copick picks."""
-
-    model_config = ConfigDict(extra="forbid")
 
     user_id: str = Field(
         default="tomodeck",

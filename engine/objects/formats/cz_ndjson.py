@@ -23,9 +23,10 @@ from scipy.spatial.transform import Rotation
 
 from engine.atomic import write_text
 from engine.errors import UserError
-from engine.objects.formats.format import Format, Head, NoOptions
+from engine.objects.formats.format import Format, Head
 from engine.objects.formats.number_lines import read_text
 from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
+from engine.objects.formats.options import NoOptions
 from engine.objects.formats.positions import angles_and_known, positions
 from engine.objects.orientations import relion_from_rotation, rotation_from_relion
 from engine.objects.table import ANGLES, COORDINATES, ObjectTable, TomogramGeometry

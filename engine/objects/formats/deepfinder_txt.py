@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.errors import UserError
 from engine.objects.formats.class_names_given import NamesOfClasses, named
@@ -27,6 +27,7 @@ from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.notes import note
 from engine.objects.formats.number_lines import all_numbers, first_lines, numbers, read_columns, write_columns
 from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
+from engine.objects.formats.options import Options
 from engine.objects.formats.positions import angles_and_known, positions, refuse_lost
 from engine.objects.orientations import (
     deepfinder_from_rotation,
@@ -56,10 +57,8 @@ class Reading(NamesOfClasses):
     )
 
 
-class Writing(BaseModel):
+class Writing(Options):
     """Writing a text list."""
-
-    model_config = ConfigDict(extra="forbid")
 
     layout: Literal["auto", "deepfinder", "shrec"] = Field(
         default="auto",

@@ -12,7 +12,8 @@ import pandas as pd
 from engine.errors import UserError
 from engine.objects.formats import deepfinder_xml
 from engine.objects.formats.class_names_given import NamesOfClasses
-from engine.objects.formats.format import Format, Head, NoOptions
+from engine.objects.formats.format import Format, Head
+from engine.objects.formats.options import NoOptions
 from engine.objects.formats.workbooks import is_workbook, read_sheet, sheet_names, write_sheet
 from engine.objects.table import ObjectTable, TomogramGeometry
 

@@ -21,11 +21,12 @@ from engine.atomic import write_text
 from engine.errors import UserError, explain_os_errors
 from engine.objects.formats.class_names_given import NamesOfClasses, named
 from engine.objects.formats.class_numbers import class_numbers
-from engine.objects.formats.format import Format, Head, NoOptions, head_of
+from engine.objects.formats.format import Format, Head, head_of
 from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.notes import note
 from engine.objects.formats.number_lines import numbers
 from engine.objects.formats.one_tomogram import belongs_to
+from engine.objects.formats.options import NoOptions
 from engine.objects.formats.positions import angles_and_known, positions, refuse_lost
 from engine.objects.formats.tomogram_names import match_names
 from engine.objects.formats.tomogram_numbers import tomogram_numbers

@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.errors import UserError
 from engine.objects.formats.class_names_given import NamesOfClasses, named
@@ -34,6 +34,7 @@ from engine.objects.formats.format import Format, Head
 from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.notes import note
 from engine.objects.formats.number_lines import all_numbers, first_lines, read_columns, read_text, write_columns
+from engine.objects.formats.options import Options
 from engine.objects.formats.positions import angles_and_known, positions, refuse_lost
 from engine.objects.formats.tomogram_names import match_names
 from engine.objects.formats.tomogram_numbers import tomogram_numbers
@@ -77,10 +78,8 @@ class Reading(NamesOfClasses):
     )
 
 
-class Writing(BaseModel):
+class Writing(Options):
     """Writing a Dynamo table."""
-
-    model_config = ConfigDict(extra="forbid")
 
     first_voxel: FirstVoxel = _FIRST_VOXEL
 

@@ -22,15 +22,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.atomic import write_text
 from engine.errors import UserError
-from engine.objects.formats.format import Format, Head, NoOptions
+from engine.objects.formats.format import Format, Head
 from engine.objects.formats.json_files import begins_as_object, is_number, read_json
 from engine.objects.formats.notes import note
 from engine.objects.formats.number_lines import numbers
 from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
+from engine.objects.formats.options import NoOptions, Options
 from engine.objects.formats.positions import positions
 from engine.objects.table import COORDINATES, ObjectTable, TomogramGeometry
 
@@ -38,10 +39,8 @@ METHOD, BOX_SIZE = "eman2_method", "eman2_boxsize"
 BOX = [*COORDINATES, METHOD, "score", "number"]
 
 
-class Writing(BaseModel):
+class Writing(Options):
     """Writing EMAN2 boxes."""
-
-    model_config = ConfigDict(extra="forbid")
 
     apix_unbin: float = Field(
         default=0.0,

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from engine.errors import explain_os_errors
+from engine.objects.formats.options import NoOptions
 from engine.objects.table import ObjectTable, TomogramGeometry
 
 HEAD_BYTES = 65_536
@@ -27,12 +28,6 @@ Carried = Literal[
 
 "fractions" = positions between voxel centres; "one class" = a file says the class of all its objects.
 """
-
-
-class NoOptions(BaseModel):
-    """A format without anything to choose."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)

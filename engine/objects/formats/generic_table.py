@@ -15,15 +15,16 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.errors import UserError
 from engine.objects.formats import csv_table
-from engine.objects.formats.format import Carried, Format, Head, NoOptions, head_of
+from engine.objects.formats.format import Carried, Format, Head, head_of
 from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.needed_geometry import per_object
 from engine.objects.formats.number_lines import numbers
 from engine.objects.formats.one_tomogram import belongs_to
+from engine.objects.formats.options import NoOptions, Options
 from engine.objects.formats.positions import refuse_lost
 from engine.objects.formats.tables_of_text import columns_of_text, guess_separator, has_header
 from engine.objects.formats.tomogram_names import match_names
@@ -55,10 +56,8 @@ def _mapped(what: str) -> Any:
     return Field(default="", title=f"Column of {what}", description=f"Their column for {what}; empty guesses it.")
 
 
-class Reading(BaseModel):
+class Reading(Options):
     """Reading a table of another program."""
-
-    model_config = ConfigDict(extra="forbid")
 
     x_column: str = _mapped("x")
     y_column: str = _mapped("y")

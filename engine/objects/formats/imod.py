@@ -25,10 +25,11 @@ from imodmodel.models import Contour, ImodModel, Object
 from engine.atomic import replacing
 from engine.errors import UserError, explain_os_errors
 from engine.objects.formats.class_names_given import NamesOfClasses, entries
-from engine.objects.formats.format import Format, Head, NoOptions
+from engine.objects.formats.format import Format, Head
 from engine.objects.formats.notes import note
 from engine.objects.formats.number_lines import all_numbers, first_lines, read_columns, write_columns
 from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
+from engine.objects.formats.options import NoOptions
 from engine.objects.formats.positions import positions, refuse_lost
 from engine.objects.table import COORDINATES, ObjectTable, TomogramGeometry
 

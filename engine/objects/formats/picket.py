@@ -16,8 +16,9 @@ import yaml
 
 from engine.atomic import write_text
 from engine.errors import UserError, explain_os_errors
-from engine.objects.formats.format import Format, Head, NoOptions, head_of
+from engine.objects.formats.format import Format, Head, head_of
 from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
+from engine.objects.formats.options import NoOptions
 from engine.objects.formats.positions import positions
 from engine.objects.table import COORDINATES, ObjectTable, TomogramGeometry
 

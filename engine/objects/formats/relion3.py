@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
 
 from engine.atomic import write_text
 from engine.errors import UserError
@@ -28,6 +27,7 @@ from engine.objects.formats.class_names_given import NamesOfClasses
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.needed_geometry import per_object, used
 from engine.objects.formats.notes import note
+from engine.objects.formats.options import Options, pixel_size_option
 from engine.objects.formats.positions import positions
 from engine.objects.formats.relion_particles import (
     COORDINATE,
@@ -56,27 +56,15 @@ _SAME = 0.01
 class Reading(NamesOfClasses):
     """How RELION 3 lists are read."""
 
-    pixel_size: float | None = Field(
-        default=None,
-        json_schema_extra={"unit": "Å", "empty": "automatic"},
-        gt=0,
-        title="Pixel size of the coordinates",
-        description="Å; empty = voxels of the tomogram, or pixels of the images in lists of Warp.",
+    pixel_size: float | None = pixel_size_option(
+        "Pixel size of the coordinates", "Å; empty = voxels of the tomogram, or pixels of the images in lists of Warp."
     )
 
 
-class Writing(BaseModel):
+class Writing(Options):
     """How RELION 3 lists are written."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    pixel_size: float | None = Field(
-        default=None,
-        json_schema_extra={"unit": "Å", "empty": "automatic"},
-        gt=0,
-        title="Pixel size of the coordinates",
-        description="Å; empty = voxels of the tomogram.",
-    )
+    pixel_size: float | None = pixel_size_option("Pixel size of the coordinates", "Å; empty = voxels of the tomogram.")
 
 
 DEFAULT_READING, DEFAULT_WRITING = Reading(), Writing()

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
 
 from engine.atomic import write_text
 from engine.errors import UserError
@@ -23,6 +22,7 @@ from engine.objects.formats.class_names_given import NamesOfClasses
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.needed_geometry import per_object, used
 from engine.objects.formats.notes import note
+from engine.objects.formats.options import Options, pixel_size_option
 from engine.objects.formats.positions import positions
 from engine.objects.formats.relion_particles import (
     CENTRED,
@@ -50,26 +50,16 @@ _TITLE = "Tilt series pixel size"
 class Reading(NamesOfClasses):
     """How RELION 4 lists are read."""
 
-    tilt_series_pixel_size: float | None = Field(
-        default=None,
-        json_schema_extra={"unit": "Å", "empty": "automatic"},
-        gt=0,
-        title=_TITLE,
-        description="Å per unbinned pixel; empty = from the list's optics groups.",
+    tilt_series_pixel_size: float | None = pixel_size_option(
+        _TITLE, "Å per unbinned pixel; empty = from the list's optics groups."
     )
 
 
-class Writing(BaseModel):
+class Writing(Options):
     """How RELION 4 lists are written."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    tilt_series_pixel_size: float | None = Field(
-        default=None,
-        json_schema_extra={"unit": "Å", "empty": "automatic"},
-        gt=0,
-        title=_TITLE,
-        description="Å per unbinned pixel; empty = from the list that the objects came from, else the voxel size.",
+    tilt_series_pixel_size: float | None = pixel_size_option(
+        _TITLE, "Å per unbinned pixel; empty = from the list that the objects came from, else the voxel size."
     )
 
 

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.atomic import write_text
 from engine.errors import UserError
@@ -30,6 +30,7 @@ from engine.objects.formats.class_names_given import NamesOfClasses
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.needed_geometry import per_object, used
 from engine.objects.formats.notes import note
+from engine.objects.formats.options import Options, pixel_size_option
 from engine.objects.formats.positions import positions
 from engine.objects.formats.relion_particles import (
     CENTRED,
@@ -70,26 +71,18 @@ class Reading(NamesOfClasses):
 
     tomograms_star: str = _TOMOGRAMS_STAR
     centre: Centre = _CENTRE
-    tilt_series_pixel_size: float | None = Field(
-        default=None,
-        json_schema_extra={"unit": "Å", "empty": "automatic"},
-        gt=0,
-        title="Tilt series pixel size",
-        description="Å per unbinned pixel, for the middle at size/2 - 1; empty = from the list or the tomograms.star.",
+    tilt_series_pixel_size: float | None = pixel_size_option(
+        "Tilt series pixel size",
+        "Å per unbinned pixel, for the middle at size/2 - 1; empty = from the list or the tomograms.star.",
     )
 
 
-class Writing(BaseModel):
+class Writing(Options):
     """How RELION 5 lists are written."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    tilt_series_pixel_size: float | None = Field(
-        default=None,
-        json_schema_extra={"unit": "Å", "empty": "automatic"},
-        gt=0,
-        title="Tilt series pixel size",
-        description="Å per unbinned pixel; empty = from the tomograms.star, the list it came from, or the voxel size.",
+    tilt_series_pixel_size: float | None = pixel_size_option(
+        "Tilt series pixel size",
+        "Å per unbinned pixel; empty = from the tomograms.star, the list it came from, or the voxel size.",
     )
     tomograms_star: str = _TOMOGRAMS_STAR
     centre: Centre = _CENTRE

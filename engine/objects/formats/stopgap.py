@@ -22,10 +22,11 @@ import pandas as pd
 from engine.atomic import write_text
 from engine.objects.formats.class_names_given import NamesOfClasses, named
 from engine.objects.formats.class_numbers import class_numbers
-from engine.objects.formats.format import Format, Head, NoOptions
+from engine.objects.formats.format import Format, Head
 from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.needed_geometry import used
 from engine.objects.formats.notes import note
+from engine.objects.formats.options import NoOptions
 from engine.objects.formats.positions import angles_and_known, positions
 from engine.objects.formats.star_files import block_of, labels_of, read_blocks
 from engine.objects.formats.tomogram_names import match_names

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.atomic import write_text
 from engine.errors import UserError
@@ -29,6 +29,7 @@ from engine.objects.formats.class_names_given import NamesOfClasses
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.needed_geometry import per_object, used
 from engine.objects.formats.notes import note
+from engine.objects.formats.options import Options, pixel_size_option
 from engine.objects.formats.positions import positions
 from engine.objects.formats.relion3 import image_pixel_size, with_origins
 from engine.objects.formats.relion_particles import (
@@ -59,27 +60,19 @@ _NORMALISED = Field(
 class Reading(NamesOfClasses):
     """How Warp's lists are read."""
 
-    coords_angpix: float | None = Field(
-        default=None,
-        json_schema_extra={"unit": "Å", "empty": "automatic"},
-        gt=0,
-        title="Pixel size of the coordinates",
-        description="Å; empty = that of the images in the list, else the voxel size of the tomogram.",
+    coords_angpix: float | None = pixel_size_option(
+        "Pixel size of the coordinates",
+        "Å; empty = that of the images in the list, else the voxel size of the tomogram.",
     )
     normalised: bool = _NORMALISED
 
 
-class Writing(BaseModel):
+class Writing(Options):
     """How lists for Warp are written."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    coords_angpix: float | None = Field(
-        default=None,
-        json_schema_extra={"unit": "Å", "empty": "automatic"},
-        gt=0,
-        title="Pixel size of the coordinates",
-        description="Å, the value to give as --coords_angpix; empty = the (smallest) voxel size of the tomograms.",
+    coords_angpix: float | None = pixel_size_option(
+        "Pixel size of the coordinates",
+        "Å, the value to give as --coords_angpix; empty = the (smallest) voxel size of the tomograms.",
     )
     normalised: bool = _NORMALISED
 
