@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.widgets.numbers import plural, size
@@ -66,7 +67,13 @@ def preview(table: ObjectTable, chosen: Format, values: dict[str, Any], file_nam
     for sentence in notes:
         st.info(sentence, icon=":material/info:")
     st.caption(f"The first {plural(min(PREVIEW_ROWS, len(table)), 'object')} as written")
-    st.code(text, language=None, height=330)
+    columns = star_columns(text)
+    if columns is None:
+        st.code(text[:SHOWN_CHARACTERS], language=None, height=330)
+    else:
+        st.dataframe(columns, height=min(330, 36 + 35 * len(columns)))
+        with st.expander("The file itself"):
+            st.code(text[:SHOWN_CHARACTERS], language=None, height=240)
     for name, content in beside.items():
         with st.expander(f"Beside it: {name}"):
             st.code(content[:SHOWN_CHARACTERS], language=None, height=150)
@@ -83,7 +90,18 @@ def first_rows(table: ObjectTable, chosen: Format, values: dict[str, Any], stem:
         return f"{chosen.title} is not text: {size(len(written))} for these.", {}
     beside = further_files(table, chosen, path, values)
     text = re.sub(r"\n\s*\n+", "\n", written.decode("utf-8", errors="replace").strip())
-    return text[:SHOWN_CHARACTERS], {f.name: content for f, content in beside.items()}
+    return text, {f.name: content for f, content in beside.items()}
+
+
+def star_columns(text: str) -> pd.DataFrame | None:
+    """The rows of the last block of a STAR file, a line for each label: that reads better than the file; else None."""
+    before, loop, block = text.rpartition("loop_\n")
+    if not loop or "data_" not in before:
+        return None
+    lines = block.split("\n")
+    labels = [line.split()[0].removeprefix("_") for line in lines if line.startswith("_")]
+    rows = [line.split("\t") for line in lines[len(labels) :]]
+    return pd.DataFrame({f"Object {n}": row for n, row in enumerate(rows, 1)}, index=labels)
 
 
 def write_part(project: Project, table: ObjectTable, chosen: Format, file_name: str, values: dict[str, Any]) -> None:
