@@ -23,7 +23,7 @@ def test_a_star_file_is_shown_label_by_label(table: ObjectTable) -> None:
     # x = 25, 26, 27 of 80 voxels of 10 Å, counted from the middle at 40.
     assert columns.loc["rlnCenteredCoordinateXAngst"].astype(float).tolist() == [-150.0, -140.0, -130.0]
     assert columns.loc["rlnTomoName"].tolist() == ["ts_01"] * 3
-    assert len(beside) == 1
+    assert len(beside) == 2
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
