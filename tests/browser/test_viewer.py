@@ -231,6 +231,7 @@ def test_objects_are_found_with_keys_and_clicks(page: Page, start_server: Callab
     radius = viewer(page, "[...v.objectSets[0].circles(v.panes.z, 20)][0].radius / v.panes.z.scale().unit")
     assert radius == pytest.approx(20**0.5, abs=1e-6)
     assert viewer(page, "[...v.objectSets[0].circles(v.panes.z, 23)].length") == 0
+    wait_until(page, "v.panes.z.shown.index === 16")  # a click is meant for the slice that is seen
     page.mouse.click(*on_screen(page, "z", 82, 31))
     wait_until(page, "v.selected.id === 2 && v.position.x === 82")
     page.wait_for_function("globalThis.__tomodeckViewer.outbox.waiting.length === 0")  # all events were taken
