@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from dashboard.viewer.layers import open_layer
@@ -104,20 +105,21 @@ def register(
     versions
         Of the tomogram's file, for each name: a file that changed has other pictures.
     """
-    names = np.asarray(tomograms, dtype=object)
+    codes, names = pd.factorize(np.asarray(tomograms, dtype=object))
     centres = np.ascontiguousarray(centres_zyx, dtype=np.float64).reshape(-1, 3)
-    tags = {name: f"{name}\0{versions[name]}\0{voxel_sizes[name]!r}" for name in set(names)}
+    tags = [f"{name}\0{versions[name]}\0{voxel_sizes[name]!r}" for name in names]
+    hashes = np.array([hashlib.sha1(tag.encode(), usedforsecurity=False).digest() for tag in tags], dtype="S20")
     keys = []
-    for start in range(0, len(names), PER_SHEET):
+    for start in range(0, len(codes), PER_SHEET):
         part = slice(start, start + PER_SHEET)
-        digest = hashlib.sha1("\1".join(tags[n] for n in names[part]).encode(), usedforsecurity=False)
+        digest = hashlib.sha1(hashes[codes[part]].tobytes(), usedforsecurity=False)
         digest.update(centres[part].tobytes())
         key = digest.hexdigest()[:20]
         keys.append(key)
         with _lock:
             if key not in _sheets:
-                here = {name: float(voxel_sizes[name]) for name in set(names[part])}
-                _sheets[key] = Sheet(names[part].copy(), centres[part].copy(), here)
+                here = {names[code]: float(voxel_sizes[names[code]]) for code in np.unique(codes[part])}
+                _sheets[key] = Sheet(names[codes[part]], centres[part].copy(), here)
             _sheets.move_to_end(key)
     with _lock:
         while len(_sheets) > max(KEPT_SHEETS, len(keys)):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from engine.project.descriptions import read_provenance
 
 FOLDER = "segmentations"
 
@@ -31,10 +31,6 @@ class Segmentation:
         return f"{self.tomogram}__{self.name}"
 
 
-# description file → (its modification time, contents): a project may hold thousands, and pages ask at every drawing
-_descriptions: dict[Path, tuple[int, dict[str, Any]]] = {}
-
-
 def list_segmentations(root: Path, tomogram: str | None = None) -> list[Segmentation]:
     """The label maps in the project folder `root`, of one tomogram or of all, by tomogram and name."""
     found = []
@@ -49,18 +45,3 @@ def list_segmentations(root: Path, tomogram: str | None = None) -> list[Segmenta
 def segmentation_path(root: Path, tomogram: str, name: str) -> Path:
     """Where the label map `name` of `tomogram` belongs."""
     return root / FOLDER / f"{tomogram}__{name}.mrc"
-
-
-def read_provenance(path: Path) -> dict[str, Any]:
-    """What made the result `path`; empty when the `.yaml` beside it is missing or broken."""
-    file = path.with_suffix(".yaml")
-    try:
-        modified = file.stat().st_mtime_ns
-        known = _descriptions.get(file)
-        if known is None or known[0] != modified:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-            known = (modified, content if isinstance(content, dict) else {})
-            _descriptions[file] = known
-    except (OSError, yaml.YAMLError):
-        return {}
-    return dict(known[1])

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.annotation.classes import PALETTE, ObjectClass
 from engine.atomic import write_text
 from engine.errors import UserError, explain_os_errors
+from engine.remembered import Remembered
 
 __all__ = ["FILE_NAME", "PALETTE", "ObjectClass", "Settings", "check_name", "read_settings", "write_settings"]
 
@@ -42,9 +43,13 @@ def read_settings(root: Path) -> Settings:
     """
     path = root / FILE_NAME
     with explain_os_errors(path, "read"):
-        text = path.read_text(encoding="utf-8")
+        return _settings.of(path)
+
+
+def _read(path: Path) -> Settings:
+    text = path.read_text(encoding="utf-8")
     try:
-        raw: Any = yaml.safe_load(text)
+        raw: Any = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         line = f", line {place.line + 1}" if place else ""
@@ -59,6 +64,9 @@ def read_settings(root: Path) -> Settings:
         raise UserError(
             f"{path}: {where} = {first['input']!r} is not allowed ({first['msg']}); mend that line."
         ) from error
+
+
+_settings = Remembered(_read)
 
 
 def write_settings(root: Path, settings: Settings) -> None:

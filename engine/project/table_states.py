@@ -1,5 +1,6 @@
 """The saved states of one object table: what undo goes back to, in files, so that it works across sessions."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pyarrow as pa
 
 from engine.atomic import replacing, write_text
 from engine.errors import explain_os_errors
+from engine.remembered import Remembered
 
 KEPT_STATES = 60
 """Older states are dropped: at 100,000 rows these are about 60 × 3 MB."""
@@ -58,8 +60,8 @@ class TableStates:
             It cannot be read.
         """
         path, compression = self._file(state)
-        with explain_os_errors(path, "read"), path.open("rb") as file:
-            return bytes(pa.CompressedInputStream(file, compression).read())
+        with explain_os_errors(path, "read"):
+            return _unpacked(path, compression)
 
     def description(self, state: int) -> str | None:
         """The `.yaml` that stood beside the table then, with the sizes of its tomograms; None where none was kept."""
@@ -90,6 +92,7 @@ class TableStates:
             pa.CompressedOutputStream(file, compression) as packed,
         ):
             packed.write(content)
+        _fingerprints.keep(self.folder / f"{number}{ending}", fingerprint_of(content))
         write_text(self.folder / f"{number}.yaml", description)
         for state in history.states[: -KEPT_STATES + 1]:
             self.drop(state)
@@ -99,9 +102,9 @@ class TableStates:
         """Make what another program wrote to the table's file a state of its own, so that nothing can lose it."""
         if not path.is_file():
             return
-        content = path.read_bytes()
-        position = self.history().position
-        if not self._file(position)[0].is_file() or self.content(position) != content:
+        state, _ = self._file(self.history().position)
+        if not state.is_file() or _fingerprints.of(state) != fingerprint(path):
+            content = path.read_bytes()
             beside = path.with_suffix(".yaml")
             text = beside.read_text(encoding="utf-8") if beside.is_file() else ""
             self.set_position(self.add(content, text))
@@ -118,3 +121,28 @@ class TableStates:
     def _file(self, state: int) -> tuple[Path, str]:
         candidates = [(self.folder / f"{state}{ending}", compression) for ending, compression in ENDINGS.items()]
         return next((found for found in candidates if found[0].is_file()), candidates[0])
+
+
+def fingerprint(path: Path) -> str:
+    """What tells the bytes of a table's file from others."""
+    with explain_os_errors(path, "read"):
+        return _table_fingerprints.of(path)
+
+
+def fingerprint_of(content: bytes) -> str:
+    """The fingerprint of a file that holds `content`."""
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()[:16]
+
+
+def _unpacked(path: Path, compression: str) -> bytes:
+    with path.open("rb") as file:
+        return bytes(pa.CompressedInputStream(file, compression).read())
+
+
+def _fingerprint_of_state(path: Path) -> str:
+    compression = next(c for ending, c in ENDINGS.items() if path.name.endswith(ending))
+    return fingerprint_of(_unpacked(path, compression))
+
+
+_table_fingerprints = Remembered(lambda path: fingerprint_of(path.read_bytes()))
+_fingerprints = Remembered(_fingerprint_of_state)

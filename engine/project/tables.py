@@ -5,7 +5,6 @@ has become another one meanwhile (a second tab, a second person), both are kept:
 the caller is told. Each saved state stays in `objects/.history/<name>/`, so that undo and redo work across sessions.
 """
 
-import hashlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,8 +16,9 @@ from engine.atomic import locked, replacing, write_text
 from engine.errors import UserError, explain_os_errors
 from engine.objects import ObjectTable, TomogramGeometry, check
 from engine.objects.formats import csv_table as table_csv
+from engine.project.descriptions import read_provenance
 from engine.project.settings import check_name
-from engine.project.table_states import History, TableStates
+from engine.project.table_states import History, TableStates, fingerprint, fingerprint_of
 
 FOLDER = "objects"
 
@@ -62,7 +62,7 @@ class TableStore:
 
     def version(self, name: str) -> str:
         """The fingerprint of the table's present bytes."""
-        return _fingerprint(self.path(name))
+        return fingerprint(self.path(name))
 
     def read(self, name: str) -> ObjectTable:
         """The table `name` with the geometry of its tomograms."""
@@ -72,18 +72,14 @@ class TableStore:
         """The table `name` and the version that was read."""
         path = self.path(name)
         while True:  # files are replaced whole, so a version that stayed the same was read whole
-            version = _fingerprint(path)
+            version = fingerprint(path)
             table = table_csv.read(path, geometries(self.provenance(name)))
-            if _fingerprint(path) == version:
+            if fingerprint(path) == version:
                 return table, version
 
     def provenance(self, name: str) -> dict[str, Any]:
         """What made the table, and the shape and voxel size of each of its tomograms."""
-        try:
-            content = yaml.safe_load((self.folder / f"{name}.yaml").read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError):
-            return {}
-        return content if isinstance(content, dict) else {}
+        return read_provenance(self.folder / f"{name}.csv")
 
     def free_name(self, name: str) -> str:
         """`name`, or `name-2`, `name-3` … where it is taken, be it only by the history of a table that was removed."""
@@ -138,10 +134,10 @@ class TableStore:
         check(table)
         path = self.path(name)
         with locked(self._lock(name)):
-            if _fingerprint(path) != based_on:
+            if fingerprint(path) != based_on:
                 return None
             self._write(name, table, self.provenance(name))
-            return _fingerprint(path)
+            return fingerprint(path)
 
     def at_version(self, name: str, version: str) -> ObjectTable | None:
         """The table as it was at an earlier version, from its history; None where that is not kept any more."""
@@ -153,7 +149,7 @@ class TableStore:
         states = self._states(name)
         for state in reversed(states.history().states):
             content = states.content(state)
-            if _fingerprint_of(content) == version:
+            if fingerprint_of(content) == version:
                 with tempfile.TemporaryDirectory() as folder:
                     file = Path(folder) / f"{name}.csv"
                     file.write_bytes(content)
@@ -216,7 +212,7 @@ class TableStore:
     def _step(self, name: str, direction: int, based_on: str) -> str:
         path = self.path(name)
         with locked(self._lock(name)):
-            if _fingerprint(path) != based_on:
+            if fingerprint(path) != based_on:
                 raise UserError(
                     f"The table {name} was changed elsewhere since you saw it: look at it, then undo again."
                 )
@@ -232,7 +228,7 @@ class TableStore:
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
             states.set_position(target)
-            return _fingerprint(path)
+            return fingerprint(path)
 
     def _states(self, name: str) -> TableStates:
         return TableStates(self.folder / ".history" / name)
@@ -252,22 +248,3 @@ def geometries(provenance: dict[str, Any]) -> dict[str, TomogramGeometry]:
         sz, sy, sx = (float(v) for v in size["voxel_size"])
         found[str(tomogram)] = TomogramGeometry((z, y, x), (sz, sy, sx))
     return found
-
-
-# path → ((inode, modification time, size), fingerprint): a page asks at every drawing, and the bytes seldom change
-_fingerprints: dict[Path, tuple[tuple[int, int, int], str]] = {}
-
-
-def _fingerprint(path: Path) -> str:
-    with explain_os_errors(path, "read"):
-        status = path.stat()
-        identity = (status.st_ino, status.st_mtime_ns, status.st_size)
-        known = _fingerprints.get(path)
-        if known is None or known[0] != identity:
-            known = (identity, _fingerprint_of(path.read_bytes()))
-            _fingerprints[path] = known
-    return known[1]
-
-
-def _fingerprint_of(content: bytes) -> str:
-    return hashlib.sha1(content, usedforsecurity=False).hexdigest()[:16]

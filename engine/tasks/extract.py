@@ -13,7 +13,7 @@ from engine.errors import UserError, explain_os_errors, free_space
 from engine.objects import ObjectTable, filter_by, keep
 from engine.parameters import Parameters, parameter
 from engine.project import Project, Tomogram
-from engine.project.segmentations import read_provenance
+from engine.project.descriptions import read_provenance
 from engine.project.settings import check_name
 from engine.tasks.boxes import BoxOptions, FormatName, estimate, index_rows, skipped_rows, write_boxes, write_index
 from engine.tasks.items import run_items
