@@ -11,8 +11,14 @@ _VIEWS = Path(__file__).with_name("views")
 GROUPS = {
     "Project": (("overview", "Overview"), ("tomograms", "Tomograms")),
     "Look": (("viewer", "Viewer"),),
-    "Label": (("annotate", "Annotate"),),
-    "Find": (("unsupervised", "Unsupervised"), ("pick", "Pick")),
+    "Label": (("annotate", "Annotate"), ("targets", "Targets")),
+    "Find": (
+        ("unsupervised", "Unsupervised"),
+        ("train", "Train"),
+        ("segment", "Segment"),
+        ("cluster", "Cluster"),
+        ("pick", "Pick"),
+    ),
     "Results": (("objects", "Objects"), ("evaluate", "Evaluate")),
     "Run": (("jobs", "Jobs"),),
 }

@@ -4,17 +4,17 @@ Results go to standard output (with `--json` one JSON object and nothing else), 
 Exit status: 0 done, 1 a bug, 2 something the user can mend.
 """
 
-import json
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from engine import convert_command, edit_command, evaluate_command, picket_commands
+from engine import convert_command, deepfinder_commands, edit_command, evaluate_command, picket_commands
 from engine.errors import UserError
+from engine.terminal import EchoJob, finish, print_json, run_files, say
+
+__all__ = ["EchoJob", "app", "main"]
 
 app = typer.Typer(
     help="Find things in cryo-electron tomograms, without the dashboard.",
@@ -27,6 +27,7 @@ app.add_typer(edit_command.app)
 app.add_typer(convert_command.app)
 app.add_typer(evaluate_command.app)
 app.add_typer(picket_commands.app)
+app.add_typer(deepfinder_commands.app, name="deepfinder")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 ProjectFolder = Annotated[Path, typer.Option("--project", "-p", help="Folder of the project.")]
@@ -47,7 +48,7 @@ def tasks(as_json: Json = False) -> None:
     from engine.tasks import TASKS
 
     if as_json:
-        _print_json(
+        print_json(
             {
                 t.name: {
                     "title": t.title,
@@ -77,7 +78,7 @@ def run(
     from engine.project import Project
     from engine.tasks import read_parameters
 
-    _finish(_run_task(Project.open(project), task, read_parameters(params)), as_json)
+    finish(_run_task(Project.open(project), task, read_parameters(params)), as_json)
 
 
 @app.command(epilog="Example: python -m engine demo ~/projects/demo")
@@ -90,7 +91,7 @@ def demo(folder: Annotated[Path, typer.Argument(help="Folder of the new project.
         raise UserError(
             f"{project.root} holds tomograms already: name a new folder, or open it with 'make run PROJECT='."
         )
-    _finish(_run_task(project, "simulate", {}), as_json)
+    finish(_run_task(project, "simulate", {}), as_json)
 
 
 @app.command("picket-s1", epilog="Example: python -m engine picket-s1 s1_params.yaml")
@@ -98,7 +99,7 @@ def picket_s1(params: ParameterFile, as_json: Json = False) -> None:
     """Run PickET's first step from PickET's own parameter file."""
     from engine.tasks import picket_s1 as step
 
-    _run_files(step.run_file, params, as_json)
+    run_files(step.run_file, params, as_json)
 
 
 @app.command("picket-s2", epilog="Example: python -m engine picket-s2 s2_params.yaml")
@@ -106,75 +107,17 @@ def picket_s2(params: ParameterFile, as_json: Json = False) -> None:
     """Run PickET's second step from PickET's own parameter file."""
     from engine.tasks import picket_s2 as step
 
-    _run_files(step.run_file, params, as_json)
-
-
-class EchoJob:
-    """A task's messages on standard error, for runs without a project (see `engine.tasks.task.Job`)."""
-
-    def __init__(self) -> None:
-        self.outputs: list[dict[str, Any]] = []
-        self._last = ""
-
-    def progress(self, fraction: float, text: str) -> None:
-        """Print what is being done, when that changes."""
-        if text != self._last:
-            self._last = text
-            _say(f"{fraction:4.0%}  {text}")
-
-    def log(self, text: str) -> None:
-        """Print a line."""
-        _say(text)
-
-    def item(self, name: str, state: str, text: str = "") -> None:
-        """Items speak through the log."""
-
-    def output(self, kind: str, name: str, path: Path, **facts: Any) -> None:
-        """Remember a result for the end."""
-        self.outputs.append({"kind": kind, "name": name, "path": str(path), **facts})
-
-
-def _run_files(step: Callable[[Path, Any], None], params: Path, as_json: bool) -> None:
-    job = EchoJob()
-    failure = ""
-    try:
-        step(params, job)
-    except UserError as error:
-        failure = str(error)
-    _finish({"state": "failed" if failure else "done", "message": failure, "outputs": job.outputs}, as_json)
+    run_files(step.run_file, params, as_json)
 
 
 def _run_task(project: Any, task_name: str, raw: Any) -> dict[str, Any]:
     from engine.jobs.foreground import run_here
 
-    return run_here(project, task_name, raw, _say)
-
-
-def _finish(status: dict[str, Any], as_json: bool) -> None:
-    outputs = status.get("outputs", [])
-    if as_json:
-        _print_json({k: status[k] for k in ("state", "message", "outputs", "job") if status.get(k) is not None})
-    else:
-        for output in outputs:
-            print(output["path"])
-    if status["state"] == "done":
-        return
-    _say(status.get("message") or f"The job was {status['state']}.")
-    sys.stdout.flush()
-    raise typer.Exit(1 if status.get("is_bug") else 2)
+    return run_here(project, task_name, raw, say)
 
 
 def _refuse(sentence: str, as_json: bool) -> NoReturn:
     if as_json:
-        _print_json({"state": "failed", "message": sentence})
-    _say(sentence)
+        print_json({"state": "failed", "message": sentence})
+    say(sentence)
     sys.exit(2)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    json.dump(content, sys.stdout, default=os.fspath)
-    print()

@@ -26,6 +26,7 @@ def parameter(
     source: str = "",
     beside: bool = False,
     only_if: tuple[str, Any] | None = None,
+    empty: str = "",
     **limits: Any,
 ) -> Any:
     """A field of a model of parameters.
@@ -44,10 +45,14 @@ def parameter(
         Stands beside the field before it in the form: the two ends of a range.
     only_if
         Another field and the value it must have for this one to matter; otherwise the form leaves it out.
+    empty
+        What an empty field means, a word or two.
     limits
         As pydantic's Field takes them: ge, gt, le, lt, min_length …
     """
     extra: dict[str, Any] = {"unit": unit, "advanced": advanced, "source": source, "beside": beside, "only_if": only_if}
+    if empty:
+        extra["empty"] = empty
     return _PydanticField(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 

@@ -23,7 +23,7 @@ def distance_figure(curve: pd.DataFrame, distance: float) -> go.Figure:
     figure.add_scatter(x=x, y=curve["precision"], name="precision", line={"color": PRECISION})
     figure.add_scatter(x=x, y=curve["recall"], name="recall", line={"color": RECALL})
     figure.add_vline(x=distance, line={"color": CHANCE, "width": 1})
-    return _finished(figure, "distance (Å)", "score")
+    return finished(figure, "distance (Å)", "score")
 
 
 def score_figure(curve: pd.DataFrame) -> go.Figure:
@@ -41,9 +41,9 @@ def score_figure(curve: pd.DataFrame) -> go.Figure:
         "recall %{x:.3f}, precision %{y:.3f}<extra></extra>",
         showlegend=False,
     )
-    finished = _finished(figure, "recall", "precision")
-    finished.update_xaxes(range=[0, 1.02])
-    return finished
+    made = finished(figure, "recall", "precision")
+    made.update_xaxes(range=[0, 1.02])
+    return made
 
 
 def class_figure(recall: pd.DataFrame) -> go.Figure:
@@ -68,12 +68,13 @@ def class_figure(recall: pd.DataFrame) -> go.Figure:
             error_y={"type": "data", "array": recall["random_recall_std"], "color": CHANCE, "thickness": 1},
             hovertemplate="%{x}: random points find %{y:.3f}<extra></extra>",
         )
-    finished = _finished(figure, None, "recall")
-    finished.update_xaxes(type="category")
-    return finished
+    made = finished(figure, None, "recall")
+    made.update_xaxes(type="category")
+    return made
 
 
-def _finished(figure: go.Figure, x: str | None, y: str) -> go.Figure:
+def finished(figure: go.Figure, x: str | None, y: str) -> go.Figure:
+    """A figure with the height, margins, legend and axes that all have; y runs from 0 to 1."""
     figure.update_layout(
         height=HEIGHT,
         margin=MARGIN,

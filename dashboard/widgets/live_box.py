@@ -54,6 +54,7 @@ def live_box(
     compute: Callable[[Box], Answer],
     show: Callable[[Live[Answer]], None],
     line_of: Callable[[Answer], str],
+    on: bool = True,
 ) -> None:
     """Draw the bar and what `show` makes of the answer, as a fragment of its own.
 
@@ -73,6 +74,9 @@ def live_box(
         Draws viewer and results.
     line_of
         One line about an answer.
+    on
+        Whether the preview begins switched on; off where an answer takes many seconds. Such pages have a switch of
+        their own.
     """
 
     @st.fragment
@@ -84,8 +88,8 @@ def live_box(
         with st.container(horizontal=True, vertical_alignment="center", key="preview-bar", wrap=False):
             wanted = st.toggle(
                 "Preview at the crosshair",
-                value=True,
-                key="preview-on",
+                value=on,
+                key="preview-on" if on else f"{name}.preview-on",
                 persist_state="session",
                 help="The same computation as the full run, on the framed box alone: what is learnt is learnt from "
                 "a sample of the box, and objects that the frame cuts look smaller.",

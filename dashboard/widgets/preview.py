@@ -32,6 +32,7 @@ def preview_box(
     overlays: Sequence[LabelLayer],
     more: Callable[[Preview], None] | None = None,
     room: int = 0,
+    on: bool = True,
 ) -> None:
     """The viewer with a frame around the crosshair, inside which the task's result is shown.
 
@@ -49,6 +50,8 @@ def preview_box(
         Draws what stands below the viewer.
     room
         Pixels that are left for it.
+    on
+        Whether it begins switched on.
     """
     task = find_task(task_name)
 
@@ -84,4 +87,5 @@ def preview_box(
         compute=compute,
         show=show,
         line_of=lambda shown: shown.preview.text,
+        on=on,
     )

@@ -191,7 +191,9 @@ def _widget(key: str, field: FieldInfo, choices: Sequence[str]) -> Any:
     if extra.get("source") and kind is str:
         return st.selectbox(options=["", *choices], format_func=lambda v: v or "none", **shared)
     if extra.get("source"):
-        return st.multiselect(options=list(choices), placeholder="Choose …", filter_mode="contains", **shared)
+        return st.multiselect(
+            options=list(choices), placeholder=extra.get("empty", "Choose …"), filter_mode="contains", **shared
+        )
     if get_origin(kind) is Literal:
         return st.selectbox(options=list(get_args(kind)), **shared)
     if kind is bool:

@@ -1,7 +1,7 @@
-"""Annotation: the classes of a project (its feature library) and what can be done to them.
+"""Annotation: the classes of a project (its feature library), what can be done to them, and targets made of objects.
 
 It stands between `objects` and `project`, because a project keeps the classes in its settings. Nothing here opens a
-file.
+file. Targets (`targets`, `target_objects`) are imported where they are used: SciPy's filters take a while to load.
 """
 
 from engine.annotation.ais_library import ImportedClasses, classes_from_ais, classes_to_ais

@@ -13,6 +13,7 @@ import yaml
 from engine.atomic import locked, write_text
 from engine.errors import UserError, explain_os_errors
 from engine.objects import ObjectTable, TomogramGeometry
+from engine.project.models import Model, list_models, make_model_folder, model_folder
 from engine.project.segmentations import Segmentation, list_segmentations, segmentation_path
 from engine.project.settings import (
     FILE_NAME,
@@ -237,6 +238,18 @@ class Project:
     def segmentation_path(self, tomogram: str, name: str) -> Path:
         """Where the label map `name` of `tomogram` belongs. Raises UserError for a name that cannot be a file's."""
         return segmentation_path(self.root, check_name(tomogram, "tomogram"), check_name(name, "segmentation"))
+
+    def models(self) -> list[Model]:
+        """The trained models, by name."""
+        return list_models(self.root)
+
+    def model_folder(self, name: str) -> Path:
+        """The folder of the model `name`. Raises UserError when there is none."""
+        return model_folder(self.root, name)
+
+    def make_model_folder(self, name: str) -> Path:
+        """A new folder for the model `name`, which carries a number where `name` was taken."""
+        return make_model_folder(self.root, name)
 
     def write_provenance(self, path: Path, made_by: dict[str, Any]) -> None:
         """Write beside the result `path` what made it."""

@@ -1,10 +1,22 @@
 """Which tasks there are. A new task is one file in this folder and one line here."""
 
 from engine.errors import UserError
-from engine.tasks import extract, pick, simulate, unsupervised
+from engine.tasks import cluster, extract, pick, segment, simulate, targets, train, unsupervised
 from engine.tasks.task import Task
 
-TASKS: dict[str, Task] = {task.name: task for task in (unsupervised.TASK, pick.TASK, extract.TASK, simulate.TASK)}
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        unsupervised.TASK,
+        pick.TASK,
+        targets.TASK,
+        train.TASK,
+        segment.TASK,
+        cluster.TASK,
+        extract.TASK,
+        simulate.TASK,
+    )
+}
 
 
 def find_task(name: str) -> Task:

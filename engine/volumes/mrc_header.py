@@ -118,7 +118,7 @@ def make_header(
     shape
         (z, y, x) in voxels.
     dtype
-        One of the types with an MRC mode, see `mode_of`.
+        One of the types with an MRC mode, see `mode_of`; or uint8, which IMOD's flag marks.
     voxel_size, origin
         (z, y, x) in Å.
     """
@@ -130,7 +130,9 @@ def make_header(
         header["origin"][axis] = start + 0.0
     header["cellb"] = (90.0, 90.0, 90.0)
     header["mapc"], header["mapr"], header["maps"] = 1, 2, 3
-    header["mode"] = mode_of(dtype)
+    header["mode"] = 0 if dtype == np.uint8 else mode_of(dtype)
+    if dtype == np.uint8:
+        header["extra2"] = _imod_words(header.dtype["extra2"].itemsize, flags=0)
     header["ispg"] = 1
     header["nversion"] = 20141
     header["map"] = MAP_ID
@@ -156,6 +158,16 @@ def mode_of(dtype: np.dtype) -> int:
         if np.dtype(dtype_from_mode(mode)) == dtype.newbyteorder("="):
             return mode
     raise ValueError(f"MRC has no mode for {dtype}: choose a type with mrc_dtype first")
+
+
+def _imod_words(length: int, flags: int) -> np.void:
+    """Words 39 and 40 (bytes 152 to 160), as a part of what mrcfile's layout counts as unused from byte 112 on.
+
+    Bit 0 of the flags means that bytes have a sign.
+    """
+    raw = bytearray(length)
+    raw[40:48] = np.array([IMOD_STAMP, flags], dtype="<i4").tobytes()
+    return np.void(bytes(raw))
 
 
 def _in_its_byte_order(raw: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]]:

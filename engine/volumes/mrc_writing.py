@@ -101,7 +101,8 @@ def create_mrc(
     shape
         (z, y, x) in voxels.
     dtype
-        One that MRC has (int8, int16, uint16, float16, float32); see `mrc_dtype`.
+        One that MRC has (int8, int16, uint16, float16, float32), see `mrc_dtype`; or uint8, which programs that do not
+        know IMOD's flag take for int8.
     voxel_size, origin
         (z, y, x) in Å.
 
@@ -115,7 +116,8 @@ def create_mrc(
     dtype = np.dtype(dtype).newbyteorder("=")
     if len(shape) != 3:
         raise ValueError(f"A volume has three axes, not {len(shape)}")
-    mode_of(dtype)
+    if dtype != np.uint8:
+        mode_of(dtype)
     header = make_header(shape, dtype, voxel_size or (0.0, 0.0, 0.0), origin)
     voxels = int(np.prod([int(n) for n in shape]))
     with replacing(Path(path)) as temporary:

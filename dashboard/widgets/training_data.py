@@ -1,0 +1,82 @@
+"""What goes into a training: targets, their classes, who judges whom; and what it will cost."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.widgets.numbers import duration, size
+from engine.errors import UserError
+from engine.project import Project
+from engine.tasks import find_task, validated
+from engine.tasks.train import estimated, training_data
+from engine.tasks.train_parameters import TrainParameters
+
+
+def training_data_part(project: Project, raw: Mapping[str, Any]) -> None:
+    """The table of targets, problems with them, and the estimate."""
+    try:
+        parameters = validated(find_task("train"), dict(raw))
+        assert isinstance(parameters, TrainParameters)
+        data = training_data(parameters, project)
+    except UserError as error:
+        st.caption(f":orange[{error}]")
+        return
+    lines = []
+    for role, pairs in (("training", data.training), ("validation", data.validation)):
+        for pair in pairs:
+            line: dict[str, Any] = {"Tomogram": pair.name, "Role": role, "Target": pair.target.stem}
+            counts = _voxels(project, pair.target.stem)
+            for known in data.classes:
+                objects = None if pair.objects is None else len(pair.objects.get(known.label, ()))
+                line[known.name] = objects if objects is not None else counts.get(known.label, 0)
+            lines.append(line)
+    counted = "objects" if any(pair.objects is not None for pair in data.pairs) else "voxels"
+    st.markdown(f"**Data** :gray[{counted} of each class]")
+    st.dataframe(pd.DataFrame(lines), hide_index=True)
+    for note in data.notes:
+        st.caption(f":orange[{note}]")
+    if not data.validation:
+        st.caption(
+            ":orange[No validation targets: nothing will show whether the network learns by heart. Keep one tomogram "
+            "for it.]"
+        )
+    for known in data.classes:
+        for role, pairs in (("training", data.training), ("validation", data.validation)):
+            here = [line for line in lines if line["Role"] == role]
+            if pairs and not any(line[known.name] for line in here):
+                st.caption(f":orange[{known.name} does not occur in the {role} targets.]")
+    _estimate(project, parameters)
+
+
+def _estimate(project: Project, parameters: TrainParameters) -> None:
+    question = parameters.model_dump_json()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Estimate time and memory", help="Runs one step of training on this machine."):
+            with st.spinner("Measuring a step …"):
+                try:
+                    st.session_state["train.estimate"] = (question, estimated(parameters, project))
+                except UserError as error:
+                    st.session_state["train.estimate"] = (question, str(error))
+        known = st.session_state.get("train.estimate")
+        if known is None or known[0] != question:
+            return
+        found = known[1]
+        if isinstance(found, str):
+            st.caption(f":orange[{found}]")
+            return
+        words = (
+            f"{duration(found.seconds_per_epoch)} per epoch, {duration(found.seconds)} in all on this machine; "
+            f"{size(found.peak_bytes)} of {size(found.free_bytes)} free memory"
+        )
+        st.caption(words if found.fits else f":orange[{words}: choose a smaller patch or batch.]")
+
+
+def _voxels(project: Project, key: str) -> dict[int, int]:
+    """Voxels of each label, as the description of a target says."""
+    try:
+        labels = project.segmentation(key).made_by.get("labels") or {}
+    except UserError:
+        return {}
+    return {int(label): int(count) for label, count in labels.items()}

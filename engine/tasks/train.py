@@ -1,0 +1,92 @@
+"""Train a network on targets of a project, or on a folder of DeepFinder → a model with its history."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import UserError
+from engine.project import Project
+from engine.tasks.provenance import file_identity, stamp
+from engine.tasks.task import Job, Task
+from engine.tasks.train_parameters import TrainParameters
+from engine.tasks.training_data import TrainingData, from_folder, from_project
+
+if TYPE_CHECKING:
+    from engine.training.estimate import Estimate
+
+NAME = "train"
+
+
+def run(parameters: TrainParameters, project: Project, job: Job) -> None:
+    """Write `models/<name>/`: best weights, checkpoint, description, history and examples."""
+    data = training_data(parameters, project)
+    weights = initial_weights(parameters, project)
+    if parameters.resume:
+        folder = project.model_folder(parameters.result_name)
+        job.log(f"going on with the model {folder.name}")
+    else:
+        folder = project.make_model_folder(parameters.result_name)
+        job.log(f"the model is kept in {folder}")
+    settings = parameters.model_dump(mode="json", exclude={"resume", "name", "workers", "device", "processes"})
+    inputs = [file_identity(path) for pair in data.pairs for path in (pair.tomogram, pair.target)]
+    made_by = stamp(NAME, settings, inputs[0], inputs=inputs, validation=[pair.name for pair in data.validation])
+
+    def on_model() -> None:
+        job.output("model", folder.name, folder)
+
+    try:
+        if parameters.processes > 1:
+            from engine.tasks.training_processes import train_in_processes
+
+            train_in_processes(parameters, project, folder, made_by, job, on_model)
+        else:
+            from engine.tasks.training_run import train_model  # here, because torch takes seconds that pages lack
+
+            train_model(data, parameters, folder, job, weights, made_by, on_model)
+    finally:
+        if not any(folder.iterdir()):  # it failed before there was anything to keep
+            folder.rmdir()
+    job.progress(1.0, "done")
+
+
+def training_data(parameters: TrainParameters, project: Project) -> TrainingData:
+    """What the parameters name. Raises UserError where it is missing or does not fit together."""
+    if parameters.folder:
+        return from_folder(Path(parameters.folder).expanduser())
+    return from_project(project, parameters.targets, parameters.validation, parameters.objects, parameters.classes)
+
+
+def initial_weights(parameters: TrainParameters, project: Project) -> Path | None:
+    """The weights to begin with: the folder of a model of the project or a file; None = random ones."""
+    given = parameters.initial_weights
+    if not given:
+        return None
+    if given in {model.name for model in project.models()}:
+        return project.model_folder(given)
+    path = Path(given).expanduser()
+    if not path.exists():
+        known = ", ".join(model.name for model in project.models()) or "none yet"
+        raise UserError(f"{given!r} is neither a model of this project (models: {known}) nor a file of weights.")
+    return path
+
+
+def estimated(parameters: TrainParameters, project: Project) -> "Estimate":
+    """Time and memory of the training that the parameters describe, measured now. Raises UserError as `run`."""
+    from engine.tasks.training_run import estimate_training
+
+    return estimate_training(training_data(parameters, project), parameters)
+
+
+def _subject(parameters: TrainParameters) -> str:
+    what = parameters.folder or ", ".join(parameters.targets[:3]) + (" …" if len(parameters.targets) > 3 else "")
+    return f"{parameters.result_name} on {what}"
+
+
+TASK = Task(
+    name=NAME,
+    title="Train a network",
+    summary="Learn from targets to segment other tomograms, judged on validation tomograms after each epoch.",
+    parameters=TrainParameters,
+    run=run,
+    uses_gpu=True,
+    subject=_subject,
+)

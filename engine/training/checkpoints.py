@@ -1,0 +1,146 @@
+"""`last.pt`: all that a training needs to go on exactly where it stopped. Replaced whole or not at all.
+
+The best weights so far are another file (`engine.networks.model`), so that a model can be used while it is trained.
+"""
+
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine.atomic import replacing
+from engine.errors import UserError
+from engine.networks.weights import put_state, read_tensors
+
+FILE_NAME = "last.pt"
+FORMAT = 1
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Parameters
+    ----------
+    epoch
+        Epochs done.
+    best, best_epoch
+        The best score that was watched, and after how many epochs; None = none yet.
+    facts
+        What a training must have in common with the one that it goes on from: numbers and words by name.
+    """
+
+    epoch: int = 0
+    best: float | None = None
+    best_epoch: int | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(
+    folder: Path, network: nn.Module, optimiser: Any, schedule: Any, scaler: Any, progress: Progress
+) -> None:
+    """Write `last.pt`; the one before stays until this one is whole.
+
+    Parameters
+    ----------
+    folder
+        Of the model.
+    network
+        Its weights are kept; a network in DistributedDataParallel is taken out of it first.
+    optimiser, schedule, scaler
+        What has a `state_dict`.
+    progress
+        How far it is.
+
+    Raises
+    ------
+    UserError
+        The disk is full or the folder cannot be written; the last good checkpoint is as it was.
+    """
+    content = {
+        "format": FORMAT,
+        "network": {name: value.detach().cpu() for name, value in network.state_dict().items()},
+        "optimiser": optimiser.state_dict(),
+        "schedule": schedule.state_dict(),
+        "scaler": scaler.state_dict(),
+        "random": random_states(),
+        "epoch": progress.epoch,
+        "best": progress.best,
+        "best_epoch": progress.best_epoch,
+        "facts": progress.facts,
+    }
+    with replacing(folder / FILE_NAME) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # what torch makes of a write that was refused
+            file.flush()
+            raise UserError(
+                f"Cannot write {folder / FILE_NAME} ({str(error).splitlines()[0]}): free some space there, then resume "
+                "the training; its last good checkpoint is as it was."
+            ) from error
+
+
+def load_checkpoint(
+    folder: Path, network: nn.Module, optimiser: Any, schedule: Any, scaler: Any, facts: dict[str, Any]
+) -> Progress:
+    """Put what `save_checkpoint` wrote back in its places, torch's and Python's random states included.
+
+    Parameters
+    ----------
+    folder
+        Of the model.
+    network, optimiser, schedule, scaler
+        What gets its state back; built as they were at first.
+    facts
+        What must be as it was.
+
+    Raises
+    ------
+    UserError
+        No checkpoint there, damaged, of another version; a fact that differs, named with both values.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise UserError(f"There is no checkpoint {path} to resume from: start this training anew.")
+    content = read_tensors(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT or "optimiser" not in content:
+        raise UserError(f"{path} is no checkpoint that this version can resume from: start the training anew.")
+    for name, value in facts.items():
+        before = content["facts"].get(name, value)
+        if before != value:
+            raise UserError(
+                f"This training was begun with {name} = {before} and cannot be resumed with {value}: give {before}, "
+                "or start a new training."
+            )
+    put_state(network, content["network"], str(path))
+    optimiser.load_state_dict(content["optimiser"])
+    schedule.load_state_dict(content["schedule"])
+    scaler.load_state_dict(content["scaler"])
+    restore_random_states(content["random"])
+    return Progress(content["epoch"], content["best"], content["best_epoch"], dict(content["facts"]))
+
+
+def random_states() -> dict[str, Any]:
+    """The states of the random numbers of Python, NumPy, torch and the GPUs."""
+    kind, keys, position, has_gauss, cached = np.random.get_state()  # type: ignore[misc]
+    return {
+        "python": random.getstate(),
+        "numpy": (kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, cached),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+    }
+
+
+def restore_random_states(states: dict[str, Any]) -> None:
+    """Set what `random_states` gave; GPUs only where there are as many."""
+    version, internal, gauss = states["python"]
+    random.setstate((version, tuple(internal), gauss))
+    kind, keys, position, has_gauss, cached = states["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] and len(states["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(states["cuda"])
