@@ -4,7 +4,7 @@ The plain loop is what DeepFinder is described to do for each object: turn the w
 SciPy), round, find the voxels that are 1, leave out those beyond the faces, write the label. It turns spheres too,
 because DeepFinder does where objects have angles. Our default (full spheres about the exact centre, shapes with
 sub-voxel shift) is timed against the same loops, although it makes something slightly different. One thread, one
-process; XX, the tables of masks
+process; of ours the best of seven runs counts, of the loop the best of three; processor time, the tables of masks
 included, reading not.
 Run: `python benchmarks/targets.py`. DeepFinder's own list and masks are used where the test data is at hand
 (environment variable TOMODECK_TEST_DATA), otherwise a generated list of as many objects. Takes about two minutes.

@@ -13,9 +13,11 @@ from dashboard.widgets.preview import preview_box
 from dashboard.widgets.task_form import task_form
 from dashboard.widgets.viewing import overlay_layers
 from engine.project import Project, Tomogram
-from engine.tasks import find_task
+from engine.tasks import Preview, find_task
 
 EDGES = (96, 160, 256)
+ROOM = 56
+"""Pixels left below the viewer for what each class has in the frame."""
 
 
 def form(project: Project, tables: list[str]) -> dict[str, object]:
@@ -67,7 +69,15 @@ def last_run(project: Project) -> None:
 
 def shown(project: Project, tomogram: Tomogram, raw: dict[str, object]) -> None:
     """The viewer with the target in the frame around the crosshair."""
-    preview_box(project, "targets", raw, tomogram, EDGES, overlay_layers(project, tomogram.name))
+    overlays = overlay_layers(project, tomogram.name)
+    preview_box(project, "targets", raw, tomogram, EDGES, overlays, more=of_classes, room=ROOM)
+
+
+def of_classes(preview: Preview) -> None:
+    """Voxels of each class in the frame."""
+    seen = [c for c in preview.basis.classes if c.objects]
+    if seen:
+        st.caption("In the frame: " + " · ".join(f"{c.name} {c.objects} ({c.voxels:,} voxels)" for c in seen))
 
 
 def main() -> None:

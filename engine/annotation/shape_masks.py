@@ -2,8 +2,9 @@
 
 The mask is interpolated (trilinear) at the places where the voxels about an object lie in it. Between the corners of a
 small box a trilinear function has neither its smallest nor its largest value, so a table of small boxes says for most
-places, without interpolating there, whether they are inside or outside; only the others are given to SciPy. The result
-is that of interpolating everywhere. How it is written into a label map is in `pasting`.
+places, without interpolating there, whether they are inside or outside. The others are interpolated in single
+precision, and those for which this does not decide are given to SciPy. The result is that of giving it all. How it is
+written into a label map is in `pasting`.
 """
 
 import numpy as np
@@ -12,18 +13,18 @@ from scipy import ndimage
 from engine.errors import UserError
 
 HALF = 0.5
-OUT, IN, MIXED = 0, 1, 2
+OUT, IN, MIXED, STEP = 0, 1, 2, 3
 MARGIN = 1e-3
-"""A small box is inside or outside only if its corners are so far from one half: far more than float32 is wrong by."""
+"""What is not so far from one half is decided in double precision: far more than single precision is wrong by."""
 
 TABLE_EDGE = 128
-FINEST = 4
+FINEST = 3
 """A table has about so many small boxes along each axis, but not more than so many for each voxel."""
 
 PLACES_AT_ONCE = 64 * 1024
 """So many places are looked at in one go: their coordinates fit into the fast memory of a processor."""
 
-LARGEST_EDGE = 512
+LARGEST_EDGE = 256
 """Voxels; masks are cut about one particle, so a larger one is a mistake such as a whole tomogram."""
 
 HALF_DIAGONAL = float(np.sqrt(0.75))
@@ -116,8 +117,31 @@ class MaskStamp:
             index += boxes[:, axis]
         codes = self._table.reshape(-1).take(index)
         np.equal(codes, IN, out=found)
-        which, point = np.nonzero(codes == MIXED)
-        found[which, point] = self._interpolated(fractions, matrices, which, point)
+        which, point = np.nonzero(codes >= MIXED)
+        places = places.reshape(len(matrices), 3, -1)
+        values = self._roughly([places[:, axis][which, point] for axis in range(3)])
+        inside = values > HALF
+        doubtful = np.flatnonzero((np.abs(values - HALF) < MARGIN) | (codes[which, point] == STEP))
+        inside[doubtful] = self._interpolated(fractions, matrices, which[doubtful], point[doubtful])
+        found[which, point] = inside
+
+    def _roughly(self, places: list[np.ndarray]) -> np.ndarray:
+        """The mask at places, z, y, x in small boxes of the table, in single precision: float32 [m]."""
+        rests, index = [], np.zeros(len(places[0]), dtype=np.intp)
+        for axis, place in enumerate(places):
+            place = place / np.float32(self._fine)
+            cell = place.astype(np.int32)
+            rests.append(place - cell.astype(np.float32))
+            index *= self._field.shape[axis]
+            index += cell
+        flat = self._field.reshape(-1)
+        values = []
+        for y in (0, self._field.shape[2]):
+            for z in (0, self._field.shape[1] * self._field.shape[2]):
+                value, end = flat.take(index + (z + y)), flat.take(index + (z + y + 1))
+                values.append(value + (end - value) * rests[2])
+        along_z = [values[n] + (values[n + 1] - values[n]) * rests[0] for n in (0, 2)]
+        return np.asarray(along_z[0] + (along_z[1] - along_z[0]) * rests[1])
 
     def _interpolated(
         self, fractions: np.ndarray, matrices: np.ndarray, which: np.ndarray, point: np.ndarray
@@ -146,12 +170,15 @@ class MaskStamp:
             _mark_steps(codes)
         pivot = self._pivot - first + 1 / self._fine
         self._nearest, self._farthest = _reach(codes, pivot, self._fine)
-        # One box more than the farthest place, for what float32 is wrong by.
+        # One box more than the farthest place, for what float32 is wrong by; and whole voxels.
         reach = self._farthest + 2 * HALF_DIAGONAL / self._scale + 1 / self._fine
-        before = np.maximum(np.ceil((reach - pivot) * self._fine), 0).astype(int)
-        after = np.maximum(np.ceil((reach + pivot) * self._fine) - codes.shape, 0).astype(int)
-        self._table = np.pad(codes, np.stack([before, after], axis=1).tolist(), constant_values=OUT)
-        self._begins = (first - (before + 1) / self._fine)[:, None]
+        before = np.maximum(np.ceil(reach - pivot + 1 / self._fine), 1).astype(int)
+        after = np.maximum(np.ceil(reach + pivot) - np.array(field.shape), 0).astype(int) + 2
+        self._begins = (first - before)[:, None]
+        self._field = np.pad(field, np.stack([before, after], axis=1).tolist())
+        self._table = np.zeros((np.array(self._field.shape) - 1) * self._fine, dtype=np.uint8)
+        begin = before * self._fine - 1
+        self._table[tuple(slice(a, a + n) for a, n in zip(begin, codes.shape, strict=True))] = codes
 
     def _find_offsets(self) -> None:
         """The voxels about an object that can belong to it, those first that always do."""
@@ -211,8 +238,8 @@ def _mark_steps(codes: np.ndarray) -> None:
         for outer, inner in ((0, 1), (-1, -2)):
             end, begin = (tuple(at if a == axis else slice(None) for a in range(3)) for at in (outer, inner))
             there = codes[begin] != OUT
-            codes[end][there] = MIXED
-            codes[begin][there] = MIXED
+            codes[end][there] = STEP
+            codes[begin][there] = STEP
 
 
 def _reach(codes: np.ndarray, pivot: np.ndarray, fine: int) -> tuple[float, float]:

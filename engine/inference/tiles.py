@@ -19,7 +19,7 @@ from engine.errors import UserError
 from engine.inference.regions import Region, Shape
 
 SHARE_OF_FREE = {"cpu": 0.5, "cuda": 0.75}
-MOST_ON_CPU = 3.0e9
+MOST_ON_CPU = 3.2e9
 """Bytes: more on a CPU saves little time, and others use the machine too."""
 
 MOST_TILES = 40
@@ -223,11 +223,9 @@ def _choices(length: int, margin: int, core: int, step: int, most: int | None) -
     found = [] if most is not None and length > most else [(1, length)]
     for number in range(2, MOST_TILES + 1):
         edge = -(-(length + 2 * (number - 1) * margin) // (number * step)) * step
-        if edge - 2 * margin < core or edge >= length:
-            if edge - 2 * margin < core:
-                break
-            continue
-        if most is None or edge <= most:
+        if edge - (2 * margin if number > 2 else margin) < core:
+            break
+        if edge < length and (most is None or edge <= most):
             found.append((number, edge))
     return found
 

@@ -78,7 +78,10 @@ def run(parameters: TargetsParameters, project: Project, job: Job) -> None:
 
 
 def preview(parameters: TargetsParameters, project: Project, tomogram: str, box: Box) -> Preview:
-    """The target inside a box of `tomogram`; its objects are those whose centre lies in the box."""
+    """The target inside a box of `tomogram`; its picks are the objects whose centre lies in the box.
+
+    `basis` is a `TargetReport` of the box.
+    """
     from engine.annotation.targets import Place
 
     chosen = choose(parameters, project)
@@ -92,13 +95,13 @@ def preview(parameters: TargetsParameters, project: Project, tomogram: str, box:
     seen = [c for c in made.report.classes if c.objects]
     text = "No object of the chosen classes in the box."
     if seen:
-        text = f"{sum(c.objects for c in seen):,} objects reach into the box: "
-        text += ", ".join(f"{c.name} {c.voxels:,} voxels" for c in seen)
+        filled = sum(c.voxels for c in seen) / made.labels.size
+        text = f"{sum(c.objects for c in seen):,} objects reach into the box, {filled:.1%} of its voxels"
         lost = sum(o.voxels for o in made.report.overlaps)
-        text += f"; {lost:,} voxels are claimed by two objects, the later one has them" if lost else ""
+        text += f"; {lost:,} voxels claimed by two objects, the later one has them" if lost else ""
         cut = sum(c.clipped for c in seen)
         text += f"; {cut:,} cut by a face of the tomogram" if cut else ""
-    return Preview(box, made.labels, text, centres[inside][:, ::-1])
+    return Preview(box, made.labels, text, centres[inside][:, ::-1], basis=made.report)
 
 
 def _make(

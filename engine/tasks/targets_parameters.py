@@ -17,6 +17,7 @@ class TargetsParameters(Parameters):
         title="Tomograms",
         help="Each gets a target of its own; empty = all that have objects in the table.",
         source="tomograms",
+        empty="all",
     )
     classes: list[str] = parameter(
         [],
@@ -24,6 +25,7 @@ class TargetsParameters(Parameters):
         help="Objects of other classes are left out; empty = all classes of the table. A class has the number of the "
         "feature library in the target.",
         source="classes",
+        empty="all",
     )
     strategy: Literal["spheres", "shapes"] = parameter(
         "spheres",
@@ -37,12 +39,17 @@ class TargetsParameters(Parameters):
         only_if=("strategy", "spheres"),
     )
     radius_unit: Literal["Å", "voxel"] = parameter(
-        "Å", title="given in", help="What the radii given here are counted in.", only_if=("strategy", "spheres")
+        "Å",
+        title="given in",
+        help="What the radii given here are counted in.",
+        beside=True,
+        only_if=("strategy", "spheres"),
     )
     radius_factor: float = parameter(
         1.0,
         title="Share of the radius",
         help="Smaller spheres keep neighbours apart: 0.7 leaves a third of the radius as a gap.",
+        advanced=True,
         gt=0,
         le=4,
         only_if=("strategy", "spheres"),
@@ -67,6 +74,7 @@ class TargetsParameters(Parameters):
         "",
         title="Put under the objects",
         help="Name of a segmentation that each tomogram has, such as membranes; its labels stay where no object is.",
+        advanced=True,
     )
     name: str = parameter("target", title="Save as", min_length=1, help="Name of the segmentations that are written.")
     compat: bool = parameter(

@@ -72,4 +72,4 @@ def with_intensity(
 
 
 def _flipped(patch: Any, axes: list[int]) -> Any:
-    return np.flip(patch, axes) if isinstance(patch, np.ndarray) else patch.flip(axes)
+    return np.flip(patch, tuple(axes)) if isinstance(patch, np.ndarray) else patch.flip(axes)

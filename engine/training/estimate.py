@@ -94,8 +94,8 @@ def estimate(
     on_gpu = device.startswith("cuda")
     timed = size
     if not on_gpu:
-        edge = min(size.patch, max(SMALL // network.multiple_of, 1) * network.multiple_of)  # type: ignore[operator]
-        timed = replace(size, patch=int(edge), batch=TIMED)
+        unit = int(network.multiple_of)  # type: ignore[arg-type]
+        timed = replace(size, patch=min(size.patch, max(SMALL // unit, 1) * unit), batch=TIMED)
     seconds = float("nan")
     if not on_gpu or peak <= free:
         seconds, measured = _timed(network, loss, timed, device, precision)

@@ -160,5 +160,5 @@ def _table(values: Sequence[np.ndarray]) -> np.ndarray:
     table = np.full((len(known), *shape), np.nan, np.float32)
     for number, value in enumerate(known):
         if value.size:
-            table[(number, *(slice(0, n) for n in value.shape))] = value
+            table[number][tuple(slice(0, n) for n in value.shape)] = value
     return table
