@@ -158,8 +158,8 @@ def main() -> int:
         ratio = statistics.median(bare) / statistics.median(ours)
         per_second = [1 / statistics.median(each) for each in (ours, bare)]
         print(
-            f"steps per second, {device}, DeepFinder's network, {batch} patches of {PATCH}: {per_second[0]:.3g} against "
-            f"{per_second[1]:.3g} of the bare loop: {ratio:.2f} (claimed at least {SPEED})",
+            f"steps per second, {device}, DeepFinder's network, {batch} patches of {PATCH}: {per_second[0]:.3g}, "
+            f"of the bare loop {per_second[1]:.3g}: {ratio:.2f} (claimed at least {SPEED})",
             flush=True,
         )
         most = {}

@@ -9,13 +9,15 @@ from dashboard.widgets.job_card import follow
 from dashboard.widgets.launching import launch_button
 from dashboard.widgets.numbers import plural
 from dashboard.widgets.task_form import task_form
-from dashboard.widgets.training_course import course, running
+from dashboard.widgets.training_course import course
 from dashboard.widgets.training_data import training_data_part
+from engine.jobs import JobRecord, read_job
 from engine.project import Project, Segmentation
 from engine.project.models import Model
 from engine.tasks import find_task
 
 SHOWN = "train.shown"
+FOLLOWED = "train.followed"
 
 
 def form(project: Project, targets: list[Segmentation]) -> dict[str, object]:
@@ -45,9 +47,9 @@ def form(project: Project, targets: list[Segmentation]) -> dict[str, object]:
     return raw
 
 
-def last_run(project: Project) -> None:
-    """The next step after a training that ended; what failed."""
-    job = follow(project, "train", "train") if running(project) is None else None
+def last_run(project: Project) -> JobRecord | None:
+    """How the last training stands, above the form: a bar, a failure, or the next step; returns its job."""
+    job = follow(project, "train", "train")
     if job is not None and job.outputs and not job.active:
         name = job.outputs[-1]["name"]
         ended = "trained" if job.state == "done" else f"{job.state}, its best weights are kept"
@@ -55,19 +57,42 @@ def last_run(project: Project) -> None:
         if st.button("Segment tomograms with it", key="to-segment"):
             st.session_state["segment-with"] = name
             st.switch_page(page("segment"))
+    if job is not None and st.session_state.get(FOLLOWED) != job.id:  # a new one: its curves are what matters now
+        if FOLLOWED in st.session_state:
+            st.session_state[SHOWN] = "Training"
+        st.session_state[FOLLOWED] = job.id
+    return job
 
 
-def trainings(project: Project, models: list[Model]) -> None:
+def trainings(models: list[Model], job: JobRecord | None) -> None:
     """The course of a training: of the one at work, or of one chosen."""
-    job = running(project)
-    if job is not None:
-        name = job.outputs[-1]["name"] if job.outputs else None
-        st.markdown(f"**{job.subject}**")
-        course(project, next((m for m in models if m.name == name), None), job)
+    if job is not None and job.active:
+        found = next((m for m in models if job.outputs and m.name == job.outputs[-1]["name"]), None)
+        if found is not None:
+            course(found, live=True)
+            return
+        wait_for_first_epoch(job)
+        return
+    if not models:
+        st.caption("No network was trained yet.")
         return
     by_age = sorted(models, key=lambda m: (m.path / "model.yaml").stat().st_mtime, reverse=True)
     chosen = st.selectbox("Model", [m.name for m in by_age], label_visibility="collapsed", key="train.course-of")
-    course(project, next(m for m in by_age if m.name == chosen), None)
+    course(next(m for m in by_age if m.name == chosen), live=False)
+
+
+def wait_for_first_epoch(job: JobRecord) -> None:
+    """Say what comes, until there is something to draw."""
+
+    @st.fragment(run_every=2.0)
+    def waiting() -> None:
+        if read_job(job.folder).outputs:
+            st.rerun()
+        st.caption("The curves begin with the end of the first epoch.")
+        text = read_job(job.folder).log()
+        st.code("\n".join(text.splitlines()[-8:]), language=None)
+
+    waiting()
 
 
 def main() -> None:
@@ -82,19 +107,19 @@ def main() -> None:
     left, right = st.columns([1, 2.9], gap="medium")
     raw: dict[str, object] = {}
     with left, st.container(key="task-form"):
-        last_run(project)
+        job = last_run(project)
         if targets:
             raw = form(project, targets)
     with right:
-        parts = [*(["Data"] if targets else []), *(["Training"] if models or running(project) else [])]
-        first = "Training" if running(project) is not None and "Training" in parts else parts[0]
+        at_work = job is not None and job.active
+        parts = [*(["Data"] if targets else []), *(["Training"] if models or at_work else [])]
         if st.session_state.get(SHOWN) not in parts:
-            st.session_state[SHOWN] = first
+            st.session_state[SHOWN] = "Training" if at_work else parts[0]
         shown = st.segmented_control("Shown", parts, key=SHOWN, label_visibility="collapsed", required=True)
         if shown == "Data":
             training_data_part(project, raw)
         else:
-            trainings(project, models)
+            trainings(models, job)
 
 
 main()

@@ -11,10 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from dashboard.widgets.frame import explained
-from dashboard.widgets.job_card import progress_bar
 from dashboard.widgets.training_plots import class_figure, loss_figure, score_figure
-from engine.jobs import JobRecord, cancel, list_jobs
-from engine.project import Project
 from engine.project.models import Model
 from engine.project.settings import PALETTE
 from engine.training.examples import read_examples
@@ -29,27 +26,12 @@ SHOWN_EDGE = 150
 """Pixels of an example."""
 
 
-def running(project: Project) -> JobRecord | None:
-    """The training that is at work, if any."""
-    return next((job for job in list_jobs(project.root) if job.task == "train" and job.active), None)
+def course(model: Model, live: bool) -> None:
+    """Everything about one training; drawn anew every few seconds while it is at work."""
 
-
-def course(project: Project, model: Model | None, job: JobRecord | None) -> None:
-    """Everything about one training; drawn anew every few seconds while `job` is at work."""
-
-    @st.fragment(run_every=EVERY if job is not None else None)
+    @st.fragment(run_every=EVERY if live else None)
     def part() -> None:
         with explained():
-            if job is not None:
-                now = next((j for j in list_jobs(project.root) if j.id == job.id), None)
-                if now is None or not now.active:
-                    st.rerun()
-                progress_bar(now)
-                if now.state != "cancelling" and st.button("Cancel", help="The best weights so far are kept."):
-                    cancel(now)
-            if model is None:
-                st.caption("The curves begin with the end of the first epoch.")
-                return
             _course(model)
 
     part()

@@ -25,6 +25,8 @@ LARGEST_TILE = {"cpu": 160, "cuda": 256}
 """Longest edge of a tile that goes through the network at once: one of 2³¹ values or more is too large for some
 libraries."""
 
+TILE_NORMALISATIONS = (nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm3d)
+
 BLOCKS = (160, 128, 104, 96, 80, 64, 48)
 SHARE_OF_BLOCK = 0.48
 """Of the memory, for the work on one block; the rest is for the features of the tile."""
@@ -52,12 +54,11 @@ class Pass(Protocol):
 
 
 class AtOnce:
-    """The whole tile at once: any network."""
-
-    exact = False
+    """The whole tile at once: any network. Tiles agree unless features are normalised over what lies in a tile."""
 
     def __init__(self, network: nn.Module, device: str) -> None:
         self.network, self.device = network, device
+        self.exact = not any(isinstance(module, TILE_NORMALISATIONS) for module in network.modules())
         probe = -(-PROBE // int(network.multiple_of)) * int(network.multiple_of)  # type: ignore[arg-type]
         self.per_voxel = MARGIN * forward_bytes(network, (probe, probe, probe)) / probe**3
         self.most_edge: int | None = LARGEST_TILE["cuda" if device.startswith("cuda") else "cpu"]

@@ -1,7 +1,8 @@
 """Predicting a whole volume, or a box of it, with any network: scores of every class, part by part, in little memory.
 
-Where the network is exact over tiles (DeepFinder's), the parts are those of one pass over the whole volume. Elsewhere
-neighbouring tiles are blended. DeepFinder's own tiling is `compat_tiles`; what becomes of the scores, `label_maps`.
+Where nothing in a network depends on what else lies in a tile, the parts are those of one pass over the whole volume.
+Elsewhere, or with a halo that is too small, neighbouring tiles are blended. DeepFinder's own tiling is `compat_tiles`;
+what becomes of the scores, `label_maps`.
 """
 
 import math
@@ -162,7 +163,8 @@ def plan_prediction(
     """The tiles that `predict` would take; parameters and errors as there."""
     halo = int(network.halo) if options.halo is None else options.halo  # type: ignore[arg-type]
     classes, multiple_of = int(network.classes), int(network.multiple_of)  # type: ignore[arg-type]
-    overlap = OVERLAP if options.blending != "none" and not one_pass.exact else 0
+    agree = one_pass.exact and halo >= int(network.halo)  # type: ignore[arg-type]
+    overlap = 0 if agree or options.blending == "none" else OVERLAP
     averaged = options.averaging != "none"
     starts: Sequence[int] = (0, 0, 0)
     least_edge = options.least_edge

@@ -8,6 +8,9 @@ from torch import nn
 
 from engine.parameters import Parameters
 
+LAYOUT = torch.channels_last_3d
+"""How kernels lie in memory, and with them features: features of a voxel side by side is 10 to 20 % faster on a CPU."""
+
 
 class NoOptions(Parameters):
     """For an architecture that leaves nothing to choose."""

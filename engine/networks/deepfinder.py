@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from engine.networks.architecture import Architecture, NoOptions
+from engine.networks.architecture import LAYOUT, Architecture, NoOptions
 from engine.parameters import Parameters
 
 MULTIPLE_OF = 4
@@ -54,6 +54,7 @@ class DeepFinderNetwork(nn.Module):
         self.scores = nn.Conv3d(32, classes, 1)
         self.classes = classes
         start_weights(self, generator)
+        self.to(memory_format=LAYOUT)  # type: ignore[call-overload]  # torch takes it
 
     def convolutions(self) -> list[nn.Conv3d]:
         """All 15 layers with weights, in the order of the original's weight files."""

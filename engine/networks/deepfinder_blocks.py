@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch.nn import functional
 
+from engine.networks.architecture import LAYOUT
 from engine.networks.deepfinder import MULTIPLE_OF, DeepFinderNetwork
 
 Region = tuple[slice, ...]
@@ -57,7 +58,7 @@ def logits_in_blocks(
 def _middle(network: DeepFinderNetwork, volume: torch.Tensor, block: int) -> torch.Tensor:
     """Features of half resolution [1, 48, z, y, x]."""
     weight = network.scores.weight
-    result = weight.new_empty((1, 48, *(edge // 2 for edge in volume.shape)))
+    result = _empty(weight, 48, volume.shape)
     shape = result.shape[2:]
     for region in _regions(shape, block):
         # Two convolutions at half resolution (2 voxels) and, before, two at full (1 voxel of half).
@@ -70,7 +71,7 @@ def _middle(network: DeepFinderNetwork, volume: torch.Tensor, block: int) -> tor
 
 def _low(network: DeepFinderNetwork, middle: torch.Tensor, block: int) -> torch.Tensor:
     """Features of quarter resolution [1, 64, z, y, x]."""
-    result = middle.new_empty((1, 64, *(edge // 2 for edge in middle.shape[2:])))
+    result = _empty(middle, 64, middle.shape[2:])
     shape = result.shape[2:]
     for region in _regions(shape, block):
         wide = _widened(region, 4, 4, shape)  # four convolutions
@@ -94,6 +95,12 @@ def _decoded(
     full = _scaled(wide, 2)
     high = network.encode_high(volume[full].to(middle.device)[None, None])
     return network.decode_high(decoded[:, :, *_within(wide, half)], high)[0][:, *_within(region, full)]
+
+
+def _empty(like: torch.Tensor, features: int, shape: Sequence[int]) -> torch.Tensor:
+    """Room for features [1, features, z, y, x] of half the resolution of `shape`, in the layout of the kernels."""
+    edges = (1, features, *(edge // 2 for edge in shape))
+    return torch.empty(edges, dtype=like.dtype, device=like.device, memory_format=LAYOUT)
 
 
 def _regions(shape: Sequence[int], block: int) -> Iterator[Region]:

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-from engine.networks.architecture import Architecture
+from engine.networks.architecture import LAYOUT, Architecture
 from engine.parameters import Parameters, parameter
 
 HALO = {3: 23, 4: 51}
@@ -83,6 +83,7 @@ class ResidualUNet(nn.Module):
         )
         self.scores = nn.Conv3d(REFINED, classes, 1)
         _start(self, generator)
+        self.to(memory_format=LAYOUT)  # type: ignore[call-overload]  # torch takes it
 
     def forward(self, volume: torch.Tensor) -> torch.Tensor:
         return self.scores(functional.relu(self.body(volume), inplace=True))

@@ -88,7 +88,8 @@ class SegmentParameters(Parameters):
         title="Blending",
         advanced=True,
         only_if=("compat", False),
-        help="How tiles are joined that give different scores where they meet; those of DeepFinder's network do not.",
+        help="How tiles are joined where they give different scores: with a halo that is too small, or a network that "
+        "normalises its features.",
     )
     precision: Literal["auto", "single", "half"] = parameter(
         "auto",

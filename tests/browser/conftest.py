@@ -68,7 +68,12 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
-        environment = {**os.environ, "TOMODECK_SLOTS": str(tmp_path / "slots"), "TOMODECK_TOKEN": "browser-test-token"}
+        environment = {
+            **os.environ,
+            "TOMODECK_SLOTS": str(tmp_path / "slots"),
+            "TOMODECK_TOKEN": "browser-test-token",
+            "OMP_NUM_THREADS": "1",  # threads that wait for each other make a busy machine many times slower
+        }
         command = [sys.executable, "-m", "dashboard.app", "--port", str(port), *options]
         if project is not None:
             command += ["--project", str(project)]

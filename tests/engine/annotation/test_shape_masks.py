@@ -146,7 +146,7 @@ def test_objects_are_looked_at_together_as_one_by_one() -> None:
     ("mask", "compat", "says"),
     [
         (np.zeros((5, 5)), False, "A mask of 5×5 voxels"),
-        (np.ones((600, 4, 4)), False, "at most 512 voxels of the tomogram"),
+        (np.ones((600, 4, 4)), False, "at most 256 voxels of the tomogram"),
         (np.ones((4, 4, 5)), True, "is no cube, which DeepFinder's shapes must be"),
         (np.ones((1, 1, 1)), True, "is too small"),
         (np.zeros((4, 4, 4)), False, "The mask is empty: its largest value is 0"),

@@ -12,14 +12,17 @@ class Shifts(nn.Module):
     ----------
     multiple_of
         Edges of an input must be multiples of it; the result depends on the grid of this step too.
+    blended
+        Look like a network whose tiles do not agree.
     """
 
     halo, classes = 2, 3
 
-    def __init__(self, multiple_of=1):
+    def __init__(self, multiple_of=1, blended=False):
         super().__init__()
         self.gain = nn.Parameter(torch.tensor(2.0))
         self.multiple_of = multiple_of
+        self.unused = nn.GroupNorm(1, 1) if blended else None
 
     def forward(self, volume):
         assert all(n % self.multiple_of == 0 for n in volume.shape[2:])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -32,6 +32,7 @@ def test_binning_the_ramp_of_the_original():
     assert bin_scores(ramp).ravel().tolist() == [6.5, 4.0, 5.5, 3.125, 10.0, 5.375, 6.125, 3.25]
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(1, 9)] * 3))
 def test_binning_is_the_mean_of_zero_padded_blocks(shape):
     scores = np.random.default_rng(0).random((3, *shape))
@@ -43,6 +44,7 @@ def test_binning_is_the_mean_of_zero_padded_blocks(shape):
     np.testing.assert_allclose(found.numpy(), plain, rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(1, 8)] * 3), st.integers(1, 5))
 def test_binning_labels_is_binning_their_score_maps(shape, classes):
     labels = np.random.default_rng(sum(shape)).integers(0, classes, shape).astype(np.int8)
@@ -74,6 +76,7 @@ def test_all_axes_makes_four_passes():
     assert len(turns_of("all axes")) == 4
 
 
+@settings(deadline=None)
 @given(st.integers(1, 9), st.integers(0, 20), st.integers(0, 20))
 def test_beyond_the_faces_is_the_mirror_image(length, before, after):
     expected = np.pad(np.arange(length), (before, after), mode="reflect")
@@ -125,6 +128,7 @@ def test_any_region_of_a_resampled_volume_is_cut_from_the_whole(factor):
     np.testing.assert_allclose(resampled[3:7], everything[3:7], atol=1e-5)
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(1, 25)] * 3), st.tuples(*[st.floats(0.4, 2.5)] * 3), st.integers(1, 8))
 def test_the_way_back_meets_every_voxel_once(shape, factors, edge):
     resampled = Resampled(np.zeros(shape), factors)

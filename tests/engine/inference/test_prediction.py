@@ -13,6 +13,7 @@ from engine.inference.passes import AtOnce, InBlocks, pass_for
 from engine.inference.prediction import PredictionOptions, plan_prediction, predict
 from engine.inference.tiles import MOST_ON_CPU
 from engine.networks.deepfinder import DeepFinderNetwork
+from engine.networks.registry import build_network
 from tests.engine.inference.shifts import Shifts
 
 UNCHANGED = WholeVolume(0.0, 1.0)
@@ -83,6 +84,13 @@ def test_deepfinders_network_needs_no_blending(deepfinder):
     assert plan.overlap == 0
 
 
+def test_the_default_network_by_tiles_is_one_pass():
+    network = build_network("residual-unet", 3, {"width": 8}).eval()
+    volume = noise((10, 22, 98))
+    tiled = collected(network, volume, PredictionOptions(edge=72))
+    np.testing.assert_allclose(tiled, one_pass(network, volume), atol=1e-5)
+
+
 def test_the_original_volume_is_one_tile_in_the_default_memory(deepfinder):
     found = pass_for(deepfinder, "cpu", MOST_ON_CPU)
     plan = plan_prediction((200, 512, 512), deepfinder, found, PredictionOptions(), MOST_ON_CPU)
@@ -92,9 +100,11 @@ def test_the_original_volume_is_one_tile_in_the_default_memory(deepfinder):
 @pytest.mark.parametrize("blending", ["none", "linear", "gaussian"])
 @pytest.mark.parametrize("multiple_of", [1, 4, 8])
 def test_tiles_with_their_halo_are_one_pass(blending, multiple_of):
-    network = Shifts(multiple_of).eval()
+    network = Shifts(multiple_of, blended=blending != "none").eval()
     volume = noise((43, 70, 29))
     options = PredictionOptions(edge=56, blending=blending)
+    plan = plan_prediction(volume.shape, network, AtOnce(network, "cpu"), options, 1e12)
+    assert plan.count > 1 and (plan.overlap > 0) == (blending != "none")
     np.testing.assert_allclose(collected(network, volume, options), one_pass(network, volume), atol=2e-6)
 
 

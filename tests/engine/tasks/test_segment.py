@@ -11,6 +11,8 @@ from engine.inference.label_binning import bin_scores
 from engine.inference.label_maps import best_channel
 from engine.networks.deepfinder import DeepFinderNetwork
 from engine.networks.keras_weights import write_keras_weights
+from engine.networks.model import ModelDescription, save_model
+from engine.networks.registry import build_network
 from engine.project import Project
 from engine.tasks import Box, find_task, validated
 from engine.tasks.clustering import score_files
@@ -149,6 +151,36 @@ def test_the_preview_is_the_segmentation_inside_the_box(project, more):
     found = TASK.preview(parameters(**more), project, "ts1", box)
     assert np.array_equal(found.labels, labels[box.slices])
     assert "%" in found.text
+
+
+def test_a_model_of_the_project_brings_its_classes_limits_and_voxel_size(project):
+    trained = build_network("residual-unet", 3, {"width": 8})
+    description = ModelDescription(
+        architecture="residual-unet",
+        options={"width": 8},
+        classes=[
+            {"label": 4, "name": "ribosome", "colour": "#0072B2", "radius": 120.0},
+            {"label": 2, "name": "hook", "colour": "#D55E00", "radius": 50.0},
+        ],
+        voxel_size=10.1,
+        normalisation="patch",
+        patch=24,
+        thresholds={"hook": {"score": 0.4}},
+    )
+    save_model(project.root / "models" / "first", trained, description)
+    run(project, model="first", score_maps=True)
+    found = project.segmentation("ts1__first")
+    assert found.made_by["classes"][4]["radius"] == 120.0
+    assert found.made_by["thresholds"] == {"hook": {"score": 0.4}}
+    assert list(score_files(found)) == [2, 4]
+    labels, _ = read(found.path)
+    assert set(np.unique(labels)) <= {0, 2, 4}
+    scores = {label: read(path)[0] for label, path in score_files(found).items()}
+    assert (scores[4][labels == 4] >= scores[2][labels == 4]).all()
+    box = Box((2, 3, 11), (7, 19, 30))
+    assert TASK.preview is not None
+    again = TASK.preview(parameters(model="first"), project, "ts1", box)
+    assert np.array_equal(again.labels, labels[box.slices])
 
 
 def model(network, voxel_size, labels=(1, 2)):

@@ -297,7 +297,7 @@ def test_the_preview_is_the_target_in_the_box(project: Project) -> None:
     seen = TASK.preview(parameters, project, "ts_02", box)
     np.testing.assert_array_equal(seen.labels, labels(project, "ts_02")[box.slices])
     assert seen.picks is not None and sorted(seen.picks.tolist()) == [[14, 12, 10], [15, 12, 10]]
-    assert seen.text.startswith("2 objects reach into the box: ribosome ")
-    assert "33 voxels are claimed by two objects" in seen.text
+    assert seen.text.startswith("2 objects reach into the box, ")
+    assert "33 voxels claimed by two objects" in seen.text
     nothing = TASK.preview(parameters, project, "ts_01", Box((0, 0, 20), (4, 4, 28)))
     assert not nothing.labels.any() and nothing.text == "No object of the chosen classes in the box."
