@@ -82,3 +82,18 @@ def segment(
         tomogram,
         as_json,
     )
+
+
+@app.command("cluster", epilog="Example: python -m engine deepfinder cluster -l labels_binned.mrc -r 5 -o objects.xml")
+def cluster(
+    label_map: Annotated[Path, typer.Option("-l", metavar="LABELS", help="Label map: .mrc or .h5.")],
+    radius: Annotated[float, typer.Option("-r", help="Of the ball of mean shift, voxels of the label map.")],
+    output: Annotated[Path, typer.Option("-o", metavar="LIST", help="The object list: .xml, .xlsx or .txt.")],
+    min_size: Annotated[int, typer.Option("--min-size", min=1, help="Leave out objects of fewer voxels.")] = 1,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a list that exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Find the objects in a label map as DeepFinder does: one mean shift over all classes."""
+    from engine.tasks.deepfinder_cluster import run_files as step
+
+    run_files(lambda path, job: step(path, radius, output, job, min_size=min_size, replace=replace), label_map, as_json)

@@ -38,6 +38,7 @@ class ClusterParameters(Parameters):
         None,
         title="Radius of the ball",
         unit="voxel",
+        empty="of each class",
         gt=0,
         le=1000,
         only_if=("method", "mean shift"),
@@ -76,19 +77,30 @@ class ClusterParameters(Parameters):
         help="Where there are any beside the label map; otherwise the label map alone counts.",
     )
     min_score: float | None = parameter(
-        None, title="Lowest score", ge=0, le=1, help="Objects that score less are left out; empty = see below."
+        None,
+        title="Lowest score",
+        empty="any",
+        ge=0,
+        le=1,
+        help="Objects that score less are left out; empty = see below.",
     )
     min_score_by_class: dict[str, float] = parameter(
         {}, title="Lowest score per class", help="Class: its own limit in place of the general one."
     )
     min_size: float | None = parameter(
-        None, title="Smallest", unit="voxel", ge=0, help="Objects of fewer voxels are left out; empty = see below."
+        None,
+        title="Smallest",
+        unit="voxel",
+        empty="any",
+        ge=0,
+        help="Objects of fewer voxels are left out; empty = see below.",
     )
     max_size: float | None = parameter(
         None,
         title="Largest",
         unit="voxel",
         beside=True,
+        empty="any",
         ge=0,
         help="Objects of more voxels are left out; empty = no limit.",
     )

@@ -66,6 +66,7 @@ class SegmentParameters(Parameters):
     tile: int | None = parameter(
         None,
         title="Longest tile",
+        empty="automatic",
         unit="voxel",
         ge=16,
         le=4096,
@@ -76,6 +77,7 @@ class SegmentParameters(Parameters):
     halo: int | None = parameter(
         None,
         title="Halo",
+        empty="automatic",
         unit="voxel",
         ge=0,
         le=512,
@@ -101,6 +103,7 @@ class SegmentParameters(Parameters):
     memory: float | None = parameter(
         None,
         title="Memory",
+        empty="automatic",
         unit="GB",
         gt=0,
         le=10_000,

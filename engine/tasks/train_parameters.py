@@ -24,6 +24,7 @@ class LearningParameters(Parameters):
         title="Validation targets",
         help="Label maps of other tomograms: the network is judged by them and never learns from them.",
         source="segmentations",
+        empty="none",
     )
     objects: str = parameter(
         "",
@@ -42,6 +43,7 @@ class LearningParameters(Parameters):
         title="Classes",
         help="Names in the targets, in the order of the network's outputs; empty = all. Others become background.",
         source="classes",
+        empty="all",
     )
     architecture: str = parameter(
         "residual-unet", title="Network", help="residual-unet, or deepfinder: the original's."
@@ -49,7 +51,7 @@ class LearningParameters(Parameters):
     options: dict[str, Any] = parameter(
         {}, title="Options of the network", advanced=True, help="Such as width=24; what is left out takes its default."
     )
-    loss: str = parameter(
+    loss: Literal["dice-ce", "tversky", "tversky-ce"] = parameter(
         "dice-ce", title="Loss", help="dice-ce, tversky (the original's) or tversky-ce.", advanced=True
     )
     class_weights: Literal["equal", "rare classes more"] = parameter(
@@ -130,6 +132,7 @@ class LearningParameters(Parameters):
     learning_rate: float | None = parameter(
         None,
         title="Learning rate",
+        empty="automatic",
         gt=0,
         le=1,
         help="empty = 0.0001 for deepfinder as in the original, else 0.001.",

@@ -145,7 +145,7 @@ def test_gradients(name):
     numeric = (float(loss(shifted[0], labels)) - float(loss(shifted[1], labels))) / (2 * step)
     assert float(analytic[place]) == pytest.approx(numeric, rel=0.02)
     better = logits.detach() - 0.1 * analytic / analytic.norm()
-    assert float(loss(better, labels)) < float(value)
+    assert float(loss(better, labels)) < value.item()
 
 
 def test_half_precision_does_not_overflow():
