@@ -108,7 +108,11 @@ def volume() -> np.ndarray:
     for z in range(SHAPE[0]):
         mapped[z] = rng.standard_normal(SHAPE[1:], np.float32)
     mapped.flush()
-    return np.load(path, mmap_mode="r")
+    del mapped
+    found = np.load(path, mmap_mode="r")
+    path.unlink()  # what is mapped stays until it is let go of
+    path.parent.rmdir()
+    return found
 
 
 def ours(network: DeepFinderNetwork, array: np.ndarray) -> tuple[float, np.ndarray]:

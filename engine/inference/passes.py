@@ -25,11 +25,14 @@ LARGEST_TILE = {"cpu": 160, "cuda": 256}
 """Longest edge of a tile that goes through the network at once: one of 2³¹ values or more is too large for some
 libraries."""
 
+PER_VOXEL = FEATURE_BYTES_PER_VOXEL + 4
+"""Bytes for each voxel of a tile that is worked on in blocks: its features and its densities."""
+
 TILE_NORMALISATIONS = (nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm3d)
 
 BLOCKS = (160, 128, 104, 96, 80, 64, 48)
 SHARE_OF_BLOCK = 0.48
-"""Of the memory, for the work on one block; the rest is for the features of the tile."""
+"""Of the memory, for the work on one block where the volume must be divided; the rest is for the features of a tile."""
 
 
 class Pass(Protocol):
@@ -80,25 +83,27 @@ class InBlocks:
     exact = True
     most_edge: int | None = None
 
-    def __init__(self, network: DeepFinderNetwork, memory: float) -> None:
+    def __init__(self, network: DeepFinderNetwork, memory: float, voxels: int) -> None:
         self.network = network
-        fitting = [b for b in BLOCKS if _block_bytes(b) <= SHARE_OF_BLOCK * memory]
+        # The largest block beside which the volume fits undivided: tiles cost more than smaller blocks do.
+        whole = [b for b in BLOCKS[:-1] if PER_VOXEL * voxels + _block_bytes(b) <= memory]
+        fitting = whole or [b for b in BLOCKS if _block_bytes(b) <= SHARE_OF_BLOCK * memory]
         self.block = fitting[0] if fitting else BLOCKS[-1]
 
     def bytes_for(self, shape: Shape) -> float:
         """See `Pass`."""
         voxels = shape[0] * shape[1] * shape[2]
-        return (FEATURE_BYTES_PER_VOXEL + 4) * voxels + _block_bytes(self.block)
+        return PER_VOXEL * voxels + _block_bytes(self.block)
 
     def parts(self, tile: torch.Tensor) -> Iterator[tuple[Region, torch.Tensor]]:
         """See `Pass`."""
         return logits_in_blocks(self.network, tile, self.block)
 
 
-def pass_for(network: nn.Module, device: str, memory: float) -> Pass:
-    """The cheapest way to put tiles through `network`, which is on `device`, in `memory` bytes."""
+def pass_for(network: nn.Module, device: str, memory: float, voxels: int) -> Pass:
+    """The cheapest way to put a volume of so many voxels through `network`, on `device`, in `memory` bytes."""
     if isinstance(network, DeepFinderNetwork):
-        return InBlocks(network, memory)
+        return InBlocks(network, memory, voxels)
     return AtOnce(network, device)
 
 

@@ -129,7 +129,7 @@ def predict(
     """
     device = str(next(network.parameters()).device)
     memory = options.memory if options.memory is not None else usable_bytes(device)
-    one_pass = pass_for(network, device, memory)
+    one_pass = pass_for(network, device, memory, math.prod(int(n) for n in array.shape))
     plan = plan_prediction(tuple(int(n) for n in array.shape), network, one_pass, options, memory, box)
     runner = _Runner(network, one_pass, options, device)
     wanted = box or tuple(slice(0, int(n)) for n in array.shape)

@@ -19,7 +19,7 @@ from engine.errors import UserError
 from engine.inference.regions import Region, Shape
 
 SHARE_OF_FREE = {"cpu": 0.5, "cuda": 0.75}
-MOST_ON_CPU = 3.2e9
+MOST_ON_CPU = 3.0e9
 """Bytes: more on a CPU saves little time, and others use the machine too."""
 
 MOST_TILES = 40

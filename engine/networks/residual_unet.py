@@ -42,7 +42,7 @@ class ResidualUNetOptions(Parameters):
         le=256,
         multiple_of=8,
         help="Features at half resolution, doubled at each level below. Twice as many tell finer differences apart and "
-        "take about three times as long.",
+        "take two to three times as long.",
     )
     levels: Literal[3, 4] = parameter(
         3,

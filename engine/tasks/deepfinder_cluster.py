@@ -51,7 +51,9 @@ def run_files(
     job.progress(0.0, f"reading {label_map.name}")
     with open_volume(label_map) as volume:
         labels = np.asarray(volume.read())
-        geometry = TomogramGeometry((labels.shape[0], labels.shape[1], labels.shape[2]), volume.voxel_size)
+        geometry = TomogramGeometry(
+            (labels.shape[0], labels.shape[1], labels.shape[2]), volume.voxel_size or (1.0, 1.0, 1.0)
+        )
     if labels.dtype.kind == "f":
         whole = labels.astype(np.int32)
         if not np.array_equal(whole, labels):

@@ -78,7 +78,7 @@ def test_deepfinders_network_in_a_box_is_the_whole(deepfinder):
 
 def test_deepfinders_network_needs_no_blending(deepfinder):
     memory = 1e9
-    found = pass_for(deepfinder, "cpu", memory)
+    found = pass_for(deepfinder, "cpu", memory, 200 * 512 * 512)
     assert isinstance(found, InBlocks)
     plan = plan_prediction((200, 512, 512), deepfinder, found, PredictionOptions(), memory)
     assert plan.overlap == 0
@@ -92,7 +92,7 @@ def test_the_default_network_by_tiles_is_one_pass():
 
 
 def test_the_original_volume_is_one_tile_in_the_default_memory(deepfinder):
-    found = pass_for(deepfinder, "cpu", MOST_ON_CPU)
+    found = pass_for(deepfinder, "cpu", MOST_ON_CPU, 200 * 512 * 512)
     plan = plan_prediction((200, 512, 512), deepfinder, found, PredictionOptions(), MOST_ON_CPU)
     assert (plan.count, plan.work) == (1, 1.0)
 
@@ -114,7 +114,7 @@ def test_memory_decides_the_tiles():
     volume = noise((43, 70, 64))
     memory = 0.4 * per_voxel * volume.size
     options = PredictionOptions(memory=memory, blending="none")
-    plan = plan_prediction(volume.shape, network, pass_for(network, "cpu", memory), options, memory)
+    plan = plan_prediction(volume.shape, network, pass_for(network, "cpu", memory, volume.size), options, memory)
     assert plan.count > 1
     assert np.prod(plan.edges) * per_voxel <= memory
     np.testing.assert_allclose(collected(network, volume, options), one_pass(network, volume), atol=2e-6)
