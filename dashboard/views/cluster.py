@@ -142,7 +142,7 @@ def limits(preview: Preview, checked: ClusterParameters) -> None:
     number = st.column_config.NumberColumn
     edited = st.data_editor(
         rows,
-        height=ROOM - 12,
+        height=min(ROOM - 12, 37 + 35 * len(rows)),
         disabled=[c for c in rows if c not in LIMITS],
         column_config={
             "Lowest score": number(min_value=0.0, max_value=1.0, step=0.01, format="%.2f", help="0 to 1; empty = any"),

@@ -68,7 +68,7 @@ def _course(model: Model) -> None:
 
 def _chart(title: str, figure: object, key: str) -> None:
     st.markdown(f"**{title}**")
-    st.plotly_chart(figure, key=f"train.{key}", config=CHART)
+    st.plotly_chart(figure, key=f"course.{key}", config=CHART)
 
 
 def _colours(model: Model) -> dict[str, str]:

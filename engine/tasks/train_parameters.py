@@ -45,7 +45,7 @@ class LearningParameters(Parameters):
         source="classes",
         empty="all",
     )
-    architecture: str = parameter(
+    architecture: Literal["residual-unet", "deepfinder"] = parameter(
         "residual-unet", title="Network", help="residual-unet, or deepfinder: the original's."
     )
     options: dict[str, Any] = parameter(

@@ -295,3 +295,14 @@ def test_the_command_line_gives_the_same_weights(project, tmp_path):
     run(project, epochs=1)
     one, two = (load_model(project.model_folder(n)).network.state_dict() for n in ("cli", "network"))
     assert all(torch.allclose(value, two[name], atol=1e-6) for name, value in one.items())
+
+
+def test_every_network_and_loss_can_be_chosen() -> None:
+    from typing import get_args
+
+    from engine.networks.registry import ARCHITECTURES
+    from engine.training.losses import LOSSES
+
+    fields = TASK.parameters.model_fields
+    assert set(get_args(fields["architecture"].annotation)) == set(ARCHITECTURES)
+    assert set(get_args(fields["loss"].annotation)) == set(LOSSES)
