@@ -62,7 +62,7 @@ def _course(model: Model) -> None:
         _chart(f"F1 of {'objects' if judged else 'voxels'} by class", class_figure(rows, best, colours, what), "class")
     with right:
         st.markdown(f"**Classes** :gray[validation, epoch {best or last}]")
-        st.dataframe(_class_table(rows, best, list(colours)), height=min(250, 36 + 35 * len(colours)))
+        st.dataframe(_class_table(rows, best, list(colours)), height=min(250, 37 + 35 * len(colours)))
     _examples(model.path, colours)
 
 
@@ -110,9 +110,7 @@ def _examples(folder: Path, colours: Mapping[str, str]) -> None:
             _painted(grey, known["target"][number], list(colours.values())),
             _painted(grey, prediction[number], list(colours.values())),
         ]
-        column.image(_png(pictures), caption=None)
-    named = "  ".join(f":{'gray'}[{name}]" for name in colours)
-    st.caption(f"Epoch {shown} · classes {named}")
+        column.image(_png(pictures))
 
 
 def _painted(grey: np.ndarray, channels: np.ndarray, colours: Sequence[str]) -> np.ndarray:

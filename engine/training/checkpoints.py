@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.atomic import replacing
 from engine.errors import UserError
-from engine.networks.weights import put_state, read_tensors
+from engine.networks.weights import put_state, read_tensors, write_tensors
 
 FILE_NAME = "last.pt"
 FORMAT = 1
@@ -73,15 +72,7 @@ def save_checkpoint(
         "best_epoch": progress.best_epoch,
         "facts": progress.facts,
     }
-    with replacing(folder / FILE_NAME) as temporary, temporary.open("wb") as file:
-        try:
-            torch.save(content, file)
-        except RuntimeError as error:  # what torch makes of a write that was refused
-            file.flush()
-            raise UserError(
-                f"Cannot write {folder / FILE_NAME} ({str(error).splitlines()[0]}): free some space there, then resume "
-                "the training; its last good checkpoint is as it was."
-            ) from error
+    write_tensors(content, folder / FILE_NAME)
 
 
 def load_checkpoint(

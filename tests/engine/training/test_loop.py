@@ -14,7 +14,7 @@ import torch
 from engine.atomic import replacing
 from engine.errors import UserError
 from engine.instances import FittedThreshold
-from engine.training import checkpoints
+from engine.networks import weights
 from engine.training.examples import read_examples
 from engine.training.history import read_metrics
 from engine.training.loop import LoopSettings, Outlet, train_network
@@ -158,7 +158,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
             return refusing()
         return replacing(path)
 
-    monkeypatch.setattr(checkpoints, "replacing", full)
+    monkeypatch.setattr(weights, "replacing", full)
     with pytest.raises(UserError, match=r"Cannot write .*last\.pt: the disk or quota is full"):
         train(tmp_path, network=Tiny(seed=3), resume=True)
     assert (tmp_path / "last.pt").read_bytes() == before
