@@ -44,6 +44,7 @@ def together(device: str) -> Iterator[None]:
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=LONGEST_WAIT)
     try:
         yield
+        distributed.barrier()  # who leaves while another still talks ends that one, and Gloo's threads abort it
     finally:
         distributed.destroy_process_group()
 
