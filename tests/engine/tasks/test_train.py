@@ -165,7 +165,7 @@ def test_the_same_seed_gives_the_same_bytes(project):
 def test_rare_classes_and_other_losses(project):
     run(project, loss="tversky-ce", class_weights="rare classes more", schedule="cosine", optimiser="adamw", epochs=1)
     refuse = {"loss": "focal"}
-    with pytest.raises(UserError, match="no loss 'focal'"):
+    with pytest.raises(UserError, match="loss = 'focal' is not allowed: input should be 'dice-ce'"):
         run(project, name="x", **refuse)
 
 
@@ -214,7 +214,7 @@ def test_a_patch_that_does_not_fit_names_those_that_do(project):
 
 
 def test_unknown_names(project):
-    refused(project, "no architecture 'unet'", architecture="unet")
+    refused(project, "architecture = 'unet' is not allowed: input should be 'residual-unet'", architecture="unet")
     refused(project, "no segmentation 'ts9__net'", targets=["ts9__net"])
     refused(project, "The targets have no class 'virus'", classes=["virus"])
     refused(project, "no object table 'picks'", objects="picks")
