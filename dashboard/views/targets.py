@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import served
 from dashboard.pages import page
-from dashboard.widgets import current
+from dashboard.widgets import current, table_editing
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.job_card import follow
 from dashboard.widgets.launching import launch_button
@@ -25,7 +25,7 @@ def form(project: Project, tables: list[str]) -> dict[str, object]:
     task = find_task("targets")
     newest = max(tables, key=lambda n: project.tables.path(n).stat().st_mtime)
     chosen = st.session_state.get("targets.table")
-    held = project.tables.read(chosen if chosen in tables else newest).rows
+    held = table_editing.read(project, chosen if chosen in tables else newest)[0].rows
     raw = task_form(
         task,
         {

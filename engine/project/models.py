@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from engine.errors import UserError, explain_os_errors
+from engine.project.descriptions import read_provenance
 from engine.project.settings import check_name
-from engine.remembered import Remembered
 
 FOLDER = "models"
 FILE_NAME = "model.yaml"
@@ -37,7 +35,7 @@ class Model:
 def list_models(root: Path) -> list[Model]:
     """The models in the project folder `root`, by name. A training that has not yet written weights is none."""
     folders = sorted(p.parent for p in (root / FOLDER).glob(f"*/{FILE_NAME}") if not p.parent.name.startswith("."))
-    return [Model(folder.name, folder, _description(folder / FILE_NAME)) for folder in folders]
+    return [Model(folder.name, folder, read_provenance(folder / FILE_NAME)) for folder in folders]
 
 
 def model_folder(root: Path, name: str) -> Path:
@@ -77,18 +75,3 @@ def make_model_folder(root: Path, name: str) -> Path:
                 return folder
             except FileExistsError:
                 candidate, number = f"{name}-{number}", number + 1
-
-
-def _description(path: Path) -> dict[str, Any]:
-    try:
-        return dict(_descriptions.of(path))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    return content if isinstance(content, dict) else {}
-
-
-_descriptions = Remembered(_read, most=1000)

@@ -9,12 +9,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import served
+from dashboard.pages import GROUPS
 from engine.objects import table_from_centroids
 from engine.project import Project
 from engine.volumes import write_mrc
 
 MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
-PAGES = ("overview", "tomograms", "viewer", "annotate", "unsupervised", "pick", "objects", "evaluate", "jobs")
+PAGES = [view for views in GROUPS.values() for view, _ in views]
 
 
 @pytest.fixture
@@ -166,3 +167,14 @@ def test_filtered_rows_are_counted(filled: Project, draw: Callable) -> None:
     assert len(filled.table("picks")) == 1
     next(b for b in app.button if b.label == "Undo").click().run()
     assert len(filled.table("picks")) == 2
+
+
+def test_the_course_of_a_training_is_drawn_beside_its_form(filled: Project, draw: Callable) -> None:
+    folder = filled.make_model_folder("ribosomes")
+    (folder / "model.yaml").write_text("classes: [{name: ribosome, label: 1, colour: '#0072B2'}]\n")
+    columns = "epoch,train_loss,val_loss,val_macro_f1,val_precision:ribosome,val_recall:ribosome,val_f1:ribosome,best"
+    (folder / "metrics.csv").write_text(f"{columns}\n1,1,1,0.4,0.5,0.3,0.4,1\n2,0.8,0.9,0.6,0.7,0.5,0.6,1\n")
+    app = draw("train", **{"train.shown": "Training"})
+    assert not app.error, [e.value for e in app.error]
+    assert "2 epochs; the weights of epoch 2 are kept" in texts(app)
+    assert "F1 of voxels by class" in texts(app)
