@@ -112,6 +112,7 @@ def test_from_the_first_class_to_a_corrected_table(
     assert [(c.name, c.label, c.colour) for c in project.classes][1] == ("membrane", 2, "#0080ff")
 
     # Add mode: three clicks, the last with another class, chosen by its key; a double click in it adds one, not three.
+    wait_until(page, "s.spec.classes.length === 2")  # the palette is drawn before the picture knows the new class
     page.locator(".viewer").focus()
     page.keyboard.press("a")
     page.mouse.click(*on_screen(page, 30, 30))
