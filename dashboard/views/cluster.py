@@ -8,6 +8,7 @@ from dashboard import served
 from dashboard.pages import page
 from dashboard.viewer.layers import put_preview
 from dashboard.widgets import current
+from dashboard.widgets.fitted_limits import fitted_limits
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.job_card import follow
 from dashboard.widgets.launching import launch_button
@@ -24,6 +25,9 @@ from engine.tasks.clustering import Clustered, by_class, choose, inside
 EDGES = (96, 160, 256)
 ROOM = 190
 """Pixels left below the viewer for the limits of each class."""
+
+ROWS_SHOWN = 4
+"""Classes for whose limits there is room."""
 
 LIMITS = {"Lowest score": "min_score_by_class", "Smallest": "min_size_by_class", "Largest": "max_size_by_class"}
 
@@ -46,6 +50,7 @@ def form(project: Project, tomogram: Tomogram, found: list[Segmentation]) -> dic
     )
     raw |= {name: st.session_state.get(f"cluster.{name}") or {} for name in LIMITS.values()}
     launch_button(project, task, raw, f"Find objects in {plural(len(raw['segmentations']), 'segmentation')}")
+    fitted_limits(project, raw)
     return raw
 
 
@@ -142,7 +147,7 @@ def limits(preview: Preview, checked: ClusterParameters) -> None:
     number = st.column_config.NumberColumn
     edited = st.data_editor(
         rows,
-        height=min(ROOM - 12, 37 + 35 * len(rows)),
+        height="content" if len(rows) <= ROWS_SHOWN else ROOM - 12,
         disabled=[c for c in rows if c not in LIMITS],
         column_config={
             "Lowest score": number(min_value=0.0, max_value=1.0, step=0.01, format="%.2f", help="0 to 1; empty = any"),
@@ -151,6 +156,7 @@ def limits(preview: Preview, checked: ClusterParameters) -> None:
             "Scores": st.column_config.TextColumn(help="Least, median and most of the candidates in the box."),
             "Sizes": st.column_config.TextColumn(help="Least, median and most, in voxels."),
         },
+        placeholder="",
         key=f"cluster.limits-{hash(rows.to_json())}",
     )
     changed = {}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.errors import explain_os_errors
-from engine.jobs.launch import make_job, slot_kind
+from engine.jobs.launch import make_job, slot_kind, slots_needed
 from engine.jobs.slots import take_ticket
 from engine.jobs.worker import raise_on_term, work
 from engine.project import Project
@@ -35,7 +35,7 @@ def run_here(project: Project, task_name: str, raw: Any, echo: Callable[[str], N
     """
     task = find_task(task_name)
     parameters = validated(task, raw)
-    ticket, handle = take_ticket(slot_kind(task))
+    ticket, handle = take_ticket(slot_kind(task), slots_needed(task, parameters))
     try:
         folder = make_job(project, task, parameters)
         raise_on_term()

@@ -46,7 +46,7 @@ def launch(project: Project, task_name: str, raw: Any, retry_of: str | None = No
     """
     task = find_task(task_name)
     parameters = validated(task, raw)
-    ticket, handle = take_ticket(slot_kind(task))
+    ticket, handle = take_ticket(slot_kind(task), slots_needed(task, parameters))
     try:
         folder = make_job(project, task, parameters, retry_of)
         child = _start(folder, ticket, handle)
@@ -98,6 +98,7 @@ def make_job(project: Project, task: Task, parameters: Any, retry_of: str | None
         "user": _user(),
         "host": socket.gethostname(),
         "retry_of": retry_of,
+        "slots": slots_needed(task, parameters),
     }
     with explain_os_errors(folder, "create"):
         jobs.mkdir(exist_ok=True)
@@ -116,6 +117,11 @@ def make_job(project: Project, task: Task, parameters: Any, retry_of: str | None
 def slot_kind(task: Task) -> str:
     """The queue for a task: that of the GPUs where it uses one and there is one."""
     return "gpu" if task.uses_gpu and gpu_ids() else "cpu"
+
+
+def slots_needed(task: Task, parameters: Any) -> int:
+    """How many slots of its kind a launch takes: one for each GPU."""
+    return task.gpus(parameters) if slot_kind(task) == "gpu" else 1
 
 
 def cancel(job: JobRecord) -> None:

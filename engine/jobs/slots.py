@@ -69,8 +69,15 @@ def slot_names(kind: str) -> list[str]:
     return [f"cpu{i}" for i in range(int(text))]
 
 
-def take_ticket(kind: str) -> tuple[Path, int]:
+def take_ticket(kind: str, count: int = 1) -> tuple[Path, int]:
     """Join the queue of a kind.
+
+    Parameters
+    ----------
+    kind
+        "gpu" or "cpu".
+    count
+        Slots that will be taken together.
 
     Returns
     -------
@@ -79,9 +86,9 @@ def take_ticket(kind: str) -> tuple[Path, int]:
     Raises
     ------
     UserError
-        The queue cannot be used, or the slots are set wrongly: told before anything is launched.
+        The queue cannot be used, the slots are set wrongly, or there are fewer: told before anything is launched.
     """
-    slot_names(kind)
+    _check_count(kind, count)
     folder = slots_folder() / f"{kind}-queue"
     with _explained(folder):
         folder.mkdir(exist_ok=True)
@@ -92,8 +99,11 @@ def take_ticket(kind: str) -> tuple[Path, int]:
     return ticket, handle
 
 
-def take_slot(ticket: Path, each_turn: Callable[[int], None]) -> str:
-    """Wait until it is this ticket's turn and a slot is free; hold that slot until this process ends.
+def take_slot(ticket: Path, each_turn: Callable[[int], None], count: int = 1) -> str:
+    """Wait until it is this ticket's turn and slots are free; hold them until this process ends.
+
+    The first in the queue keeps each slot that becomes free until it has enough, so that a job of several GPUs is not
+    passed over for ever; nobody waits for two things at once, so nobody waits in vain.
 
     Parameters
     ----------
@@ -101,29 +111,44 @@ def take_slot(ticket: Path, each_turn: Callable[[int], None]) -> str:
         Of `take_ticket`.
     each_turn
         Called at every look with the number of jobs ahead; may raise to give up.
+    count
+        How many slots.
 
     Returns
     -------
-    The slot's name. For one of a GPU, this process sees only that GPU from now on.
+    The slots' names with commas. Of GPUs, this process sees only these from now on.
 
     Raises
     ------
     UserError
-        The queue cannot be used.
+        The queue cannot be used, or there are fewer slots.
     """
     kind = ticket.parent.name.removesuffix("-queue")
+    _check_count(kind, count)
+    taken: list[str] = []
     while True:
         with _explained(ticket.parent):
             ahead = _living_before(ticket)
         each_turn(len(ahead))
         if not ahead:
             for slot in slot_names(kind):
-                if _try_slot(slot):
-                    ticket.unlink(missing_ok=True)
-                    if kind == "gpu":
-                        os.environ["CUDA_VISIBLE_DEVICES"] = slot.removeprefix("gpu")
-                    return slot
+                if slot not in taken and len(taken) < count and _try_slot(slot):
+                    taken.append(slot)
+            if len(taken) == count:
+                ticket.unlink(missing_ok=True)
+                if kind == "gpu":
+                    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(slot.removeprefix("gpu") for slot in taken)
+                return ", ".join(taken)
         time.sleep(POLL)
+
+
+def _check_count(kind: str, count: int) -> None:
+    found = len(slot_names(kind))
+    if count > found:
+        what = "GPU" if kind == "gpu" else "CPU slot"
+        raise UserError(
+            f"{count} {what}s are asked for and there {'is' if found == 1 else 'are'} {found}: ask for fewer."
+        )
 
 
 def _private_folder() -> Path:

@@ -111,7 +111,7 @@ def work(folder: Path, ticket: Path, echo: Callable[[str], None] | None = None) 
     try:
         try:
             tell(state="queued")
-            slot = take_slot(ticket, _Waiting(folder, echo))
+            slot = take_slot(ticket, _Waiting(folder, echo), int(_request(folder).get("slots", 1)))
             _stop_if_cancelled(folder)
             tell(state="running", started=time.time(), slot=slot)
             job._started = time.time()
@@ -148,6 +148,7 @@ class _Waiting:
         self._folder = folder
         self._echo = echo
         self._told = 0
+        self._in_vain = 0  # looks with nobody ahead and yet no slot free
 
     def __call__(self, ahead: int) -> None:
         if not (self._folder / "request.yaml").exists():
@@ -155,6 +156,9 @@ class _Waiting:
         _stop_if_cancelled(self._folder)
         if self._echo and ahead and ahead != self._told:
             self._echo(f"Waiting for {ahead} job{'s' * (ahead > 1)} ahead in the queue …")
+        if self._echo and self._in_vain == 1:
+            self._echo("Next in the queue: waiting for a running job to end …")
+        self._in_vain += not ahead
         self._told = ahead
 
 
@@ -165,14 +169,19 @@ def _stop_if_cancelled(folder: Path) -> None:
 
 
 def _run_task(folder: Path, job: FolderJob) -> None:
-    import yaml
-
-    request = yaml.safe_load((folder / "request.yaml").read_text(encoding="utf-8"))
+    request = _request(folder)
     project = Project.open(folder.parents[1])
     task = find_task(request["task"])
     parameters = validated(task, read_parameters(folder / "params.yaml"))
     job.log(f"{task.title}: {task.subject(parameters)}")
     task.run(parameters, project, job)
+
+
+def _request(folder: Path) -> dict[str, Any]:
+    import yaml
+
+    found: dict[str, Any] = yaml.safe_load((folder / "request.yaml").read_text(encoding="utf-8"))
+    return found
 
 
 def _beat(job: FolderJob, silenced: threading.Event) -> None:

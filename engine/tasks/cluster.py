@@ -9,7 +9,7 @@ import pandas as pd
 from engine.errors import UserError
 from engine.objects import ObjectTable, concatenate
 from engine.project import Project
-from engine.tasks.cluster_parameters import ClusterParameters
+from engine.tasks.cluster_parameters import ClusterParameters, FindingParameters
 from engine.tasks.clustering import (
     Clustered,
     by_class,
@@ -36,7 +36,7 @@ def run(parameters: ClusterParameters, project: Project, job: Job) -> None:
     inputs: list[dict[str, Any]] = []
     limits: dict[str, Any] = {}
     totals: dict[str, int] = {}
-    device = _device(parameters)
+    device = finding_device(parameters)
 
     def work(key: str, progress: Any) -> str:
         identity = file_identity(project.segmentation(key).path)
@@ -115,7 +115,8 @@ def _margin(project: Project, key: str, parameters: ClusterParameters) -> int:
     return 2 * math.ceil(min(largest, 64))
 
 
-def _device(parameters: ClusterParameters) -> str:
+def finding_device(parameters: FindingParameters) -> str:
+    """The device to find objects on: a GPU where there is one and it helps."""
     if parameters.method != "peaks":
         return "cpu"
     import torch  # here, because it takes a second that few need

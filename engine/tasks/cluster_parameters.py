@@ -11,8 +11,8 @@ DEEPFINDER_RADIUS = 5.0
 """What DeepFinder's cluster step takes when nothing is said, voxels."""
 
 
-class ClusterParameters(Parameters):
-    """Parameters of the task."""
+class FindingParameters(Parameters):
+    """What is looked for and how; limits among what is found are `ClusterParameters`."""
 
     segmentations: list[str] = parameter(
         title="Segmentations",
@@ -76,6 +76,81 @@ class ClusterParameters(Parameters):
         advanced=True,
         help="Where there are any beside the label map; otherwise the label map alone counts.",
     )
+    exclude_border: float = parameter(
+        0.0,
+        title="Leave out near the faces",
+        unit="voxel",
+        ge=0,
+        le=10_000,
+        advanced=True,
+        help="Objects whose centre lies closer than this to a face of the tomogram are left out; 0 = none.",
+    )
+    merge: float = parameter(
+        1.0,
+        title="Merge closer than",
+        unit="radii",
+        ge=0,
+        le=10,
+        advanced=True,
+        help="Of two objects closer than so many times the mean of their radii only the higher score stays, without "
+        "scores the larger; 0 keeps all.",
+    )
+    split: float = parameter(
+        1.5,
+        title="Divide pieces larger than",
+        unit="balls",
+        ge=0,
+        le=1000,
+        advanced=True,
+        only_if=("method", "components"),
+        help="Components: a piece of more than so many times the voxels of a ball of its class's radius is divided at "
+        "its necks; 0 = never.",
+    )
+
+    @field_validator("radii", "bandwidth_by_class")
+    @classmethod
+    def _positive(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, number in value.items():
+            if not 0 < number <= 100_000:
+                raise ValueError(f"that of {name} is {number:g}, it must be above 0")
+        return value
+
+    @model_validator(mode="after")
+    def _method_of_deepfinder(self) -> "FindingParameters":
+        if self.compat and self.method != "mean shift":
+            raise ValueError(f"DeepFinder finds objects by mean shift, not by {self.method}; choose that method")
+        return self
+
+    @property
+    def merged(self) -> float:
+        """How close two objects may be, in radii; DeepFinder merges nothing."""
+        return 0.0 if self.compat else self.merge
+
+    def named_classes(self) -> dict[str, str]:
+        """Class → the parameter that first names it."""
+        found: dict[str, str] = {}
+        for parameter_name in ("classes", "radii", "bandwidth_by_class", *self._limits_by_class()):
+            for name in getattr(self, parameter_name) or ():
+                found.setdefault(name, parameter_name)
+        return found
+
+    def _limits_by_class(self) -> tuple[str, ...]:
+        return ()
+
+    def finding(self) -> dict[str, Any]:
+        """The parameters that decide what is found; all others only choose among it, which takes no time."""
+        return self.model_dump(
+            mode="json",
+            include={
+                "method", "compat", "bandwidth", "bandwidth_by_class", "classes", "radii", "default_radius",
+                "use_scores", "split",
+            },
+        )  # fmt: skip
+
+
+class ClusterParameters(FindingParameters):
+    """Parameters of the task."""
+
     min_score: float | None = parameter(
         None,
         title="Lowest score",
@@ -119,36 +194,6 @@ class ClusterParameters(Parameters):
         title="The model's limits elsewhere",
         help="Where no limit is given here: those on score and size that were stored with the model.",
     )
-    exclude_border: float = parameter(
-        0.0,
-        title="Leave out near the faces",
-        unit="voxel",
-        ge=0,
-        le=10_000,
-        advanced=True,
-        help="Objects whose centre lies closer than this to a face of the tomogram are left out; 0 = none.",
-    )
-    merge: float = parameter(
-        1.0,
-        title="Merge closer than",
-        unit="radii",
-        ge=0,
-        le=10,
-        advanced=True,
-        help="Of two objects closer than so many times the mean of their radii only the higher score stays, without "
-        "scores the larger; 0 keeps all.",
-    )
-    split: float = parameter(
-        1.5,
-        title="Divide pieces larger than",
-        unit="balls",
-        ge=0,
-        le=1000,
-        advanced=True,
-        only_if=("method", "components"),
-        help="Components: a piece of more than so many times the voxels of a ball of its class's radius is divided at "
-        "its necks; 0 = never.",
-    )
     name: str = parameter(
         "", title="Save as", help="Name of the object table; empty = objects_<segmentation>.", advanced=True
     )
@@ -157,14 +202,6 @@ class ClusterParameters(Parameters):
     @classmethod
     def _file_name(cls, value: str) -> str:
         return check_name(value, "table") if value else value
-
-    @field_validator("radii", "bandwidth_by_class")
-    @classmethod
-    def _positive(cls, value: dict[str, float]) -> dict[str, float]:
-        for name, number in value.items():
-            if not 0 < number <= 100_000:
-                raise ValueError(f"that of {name} is {number:g}, it must be above 0")
-        return value
 
     @field_validator("min_size_by_class", "max_size_by_class")
     @classmethod
@@ -183,9 +220,7 @@ class ClusterParameters(Parameters):
         return value
 
     @model_validator(mode="after")
-    def _together(self) -> "ClusterParameters":
-        if self.compat and self.method != "mean shift":
-            raise ValueError(f"DeepFinder finds objects by mean shift, not by {self.method}; choose that method")
+    def _not_crossed(self) -> "ClusterParameters":
         if self.min_size is not None and self.max_size is not None and self.min_size > self.max_size:
             raise ValueError(
                 f"the largest size ({self.max_size:g}) is below the smallest ({self.min_size:g}); exchange the two"
@@ -197,33 +232,5 @@ class ClusterParameters(Parameters):
         """Name of the table."""
         return self.name or f"objects_{self.segmentations[0].split('__', 1)[-1]}"
 
-    @property
-    def merged(self) -> float:
-        """How close two objects may be, in radii; DeepFinder merges nothing."""
-        return 0.0 if self.compat else self.merge
-
-    def named_classes(self) -> dict[str, str]:
-        """Class → the parameter that first names it."""
-        found: dict[str, str] = {}
-        lists: dict[str, Any] = {
-            "classes": self.classes or [],
-            "radii": self.radii,
-            "bandwidth_by_class": self.bandwidth_by_class,
-            "min_score_by_class": self.min_score_by_class,
-            "min_size_by_class": self.min_size_by_class,
-            "max_size_by_class": self.max_size_by_class,
-        }
-        for parameter_name, names in lists.items():
-            for name in names:
-                found.setdefault(name, parameter_name)
-        return found
-
-    def finding(self) -> dict[str, Any]:
-        """The parameters that decide what is found; all others only choose among it, which takes no time."""
-        return self.model_dump(
-            mode="json",
-            include={
-                "method", "compat", "bandwidth", "bandwidth_by_class", "classes", "radii", "default_radius",
-                "use_scores", "split",
-            },
-        )  # fmt: skip
+    def _limits_by_class(self) -> tuple[str, ...]:
+        return ("min_score_by_class", "min_size_by_class", "max_size_by_class")

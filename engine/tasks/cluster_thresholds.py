@@ -10,7 +10,7 @@ from engine.instances.candidates import Candidates, ClassSetting, passing
 from engine.instances.class_thresholds import FittedThreshold, Truth, fit_thresholds
 from engine.objects import ObjectTable, TomogramGeometry
 from engine.project import Project
-from engine.tasks.cluster_parameters import ClusterParameters
+from engine.tasks.cluster_parameters import FindingParameters
 from engine.tasks.clustering import Clustered, find_candidates
 
 REACH = 1.0
@@ -18,7 +18,7 @@ REACH = 1.0
 
 def fit_on_reference(
     project: Project,
-    parameters: ClusterParameters,
+    parameters: FindingParameters,
     reference: ObjectTable,
     beta: float = 1.0,
     reach: float = REACH,
@@ -67,7 +67,7 @@ def fit_on_reference(
 
 def fit_candidates(
     found: Sequence[Clustered],
-    parameters: ClusterParameters,
+    parameters: FindingParameters,
     reference: ObjectTable,
     beta: float = 1.0,
     reach: float = REACH,
@@ -85,7 +85,9 @@ def fit_candidates(
         mine = clustered.candidates.where(kept)
         of_label = {c.label: number[c.name] for c in clustered.classes.values()}
         labels = np.array([of_label[label] for label in mine.labels.tolist()], np.int64)
-        candidates.append(Candidates(labels, mine.centres * (size / unit), mine.sizes, mine.scores))
+        candidates.append(
+            Candidates(labels, mine.centres * (size / unit), _sizes(mine.sizes, size / unit), mine.scores)
+        )
         truths.append(_truth(reference, clustered, number, unit))
         for c in clustered.classes.values():
             radii[c.name] = max(radii[c.name], reach * (c.radius or 0) / unit)
@@ -98,9 +100,32 @@ def fit_candidates(
     return {name: fitted[number[name]] for name in names}
 
 
-def as_stored(fitted: Mapping[str, FittedThreshold], method: str) -> dict[str, dict[str, Any]]:
-    """What a model keeps as `thresholds`: class → score, size and the method they are for; None = no limit."""
-    return {name: {"score": limit.score, "size": limit.size, "method": method} for name, limit in fitted.items()}
+def as_stored(fitted: Mapping[str, FittedThreshold], method: str, voxel_size: float) -> dict[str, dict[str, Any]]:
+    """What a model keeps as `thresholds`.
+
+    Parameters
+    ----------
+    fitted
+        Class → its limits.
+    method
+        How the objects were found.
+    voxel_size
+        Å of the voxels that sizes were counted in.
+
+    Returns
+    -------
+    dict
+        Class → score, size, the method they are for and the voxel size; None = no limit.
+    """
+    return {
+        name: {"score": limit.score, "size": limit.size, "method": method, "voxel_size": voxel_size}
+        for name, limit in fitted.items()
+    }
+
+
+def _sizes(sizes: np.ndarray, factor: float) -> np.ndarray:
+    """Sizes in voxels that are `factor` times as long; not rounded up, so that a limit fitted here keeps them."""
+    return sizes if factor == 1 else np.floor(sizes * factor**3).astype(np.int64)
 
 
 def _truth(reference: ObjectTable, clustered: Clustered, number: Mapping[str, int], unit: float) -> Truth:

@@ -18,7 +18,7 @@ from engine.instances.finding import find_objects
 from engine.instances.score_maps import ScoreMaps, present_labels
 from engine.objects import TomogramGeometry
 from engine.project import Project, Segmentation
-from engine.tasks.cluster_parameters import DEEPFINDER_RADIUS, ClusterParameters
+from engine.tasks.cluster_parameters import DEEPFINDER_RADIUS, ClusterParameters, FindingParameters
 from engine.tasks.segmented_classes import SegmentedClass, classes_of
 from engine.tasks.task import Box
 from engine.volumes import open_volume, unbinned_coordinate
@@ -81,7 +81,7 @@ class Chosen:
 def find_candidates(
     project: Project,
     key: str,
-    parameters: ClusterParameters,
+    parameters: FindingParameters,
     progress: Callable[[float, str], None] | None = None,
     box: Box | None = None,
     device: str = "cpu",
@@ -93,7 +93,7 @@ def find_candidates(
     project, key
         The segmentation `<tomogram>__<name>`.
     parameters
-        Those that `ClusterParameters.finding` gives decide.
+        Those that `FindingParameters.finding` gives decide.
     progress
         Called with (fraction, text).
     box
@@ -182,8 +182,8 @@ def choose(clustered: Clustered, parameters: ClusterParameters) -> Chosen:
                     score = c.min_score
                 else:
                     notes.append(f"The model's lowest score for {c.name} is not used: there are no score maps.")
-            if fits and smallest is None:
-                smallest = c.min_size
+            if fits and smallest is None and c.min_size is not None:
+                smallest = c.min_size * ((c.limit_voxel_size or size) / size) ** 3
         settings.append(
             ClassSetting(
                 c.label,
@@ -199,7 +199,7 @@ def choose(clustered: Clustered, parameters: ClusterParameters) -> Chosen:
     return Chosen(kept, tuple(settings), tuple(notes))
 
 
-def check_class_names(project: Project, parameters: ClusterParameters) -> None:
+def check_class_names(project: Project, parameters: FindingParameters) -> None:
     """Refuse names of classes that neither one of the segmentations nor the feature library has.
 
     Raises
@@ -260,7 +260,7 @@ def _binned(box: Box, binning: int) -> tuple[slice, slice, slice]:
 def _asked(
     project: Project,
     found: Segmentation,
-    parameters: ClusterParameters,
+    parameters: FindingParameters,
     voxels: dict[int, int],
     geometry: TomogramGeometry,
 ) -> tuple[dict[int, SegmentedClass], set[int]]:
@@ -292,12 +292,12 @@ def _asked(
     return asked, left_out
 
 
-def _bandwidth(parameters: ClusterParameters, of: SegmentedClass, binning: int) -> float | None:
+def _bandwidth(parameters: FindingParameters, of: SegmentedClass, binning: int) -> float | None:
     ball = parameters.bandwidth_by_class.get(of.name, parameters.bandwidth)
     return None if ball is None else ball / binning
 
 
-def _compat_radius(parameters: ClusterParameters, binning: int) -> float | None:
+def _compat_radius(parameters: FindingParameters, binning: int) -> float | None:
     """DeepFinder's radius in voxels of the label map, which its own default is in."""
     if not parameters.compat:
         return None

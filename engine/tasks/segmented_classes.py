@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import UserError
-from engine.project import Project, Segmentation
+from engine.project import Model, Project, Segmentation
+from engine.tasks.provenance import file_identity
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class SegmentedClass:
         The limits stored with the model that made the label map; None = no limit.
     method
         What those limits were fitted for; None = not said.
+    limit_voxel_size
+        Å of the voxels that `min_size` counts; None = those of the label map's tomogram.
     """
 
     label: int
@@ -32,6 +35,7 @@ class SegmentedClass:
     min_score: float | None = None
     min_size: float | None = None
     method: str | None = None
+    limit_voxel_size: float | None = None
 
 
 def classes_of(project: Project, segmentation: Segmentation) -> dict[int, SegmentedClass]:
@@ -50,7 +54,7 @@ def classes_of(project: Project, segmentation: Segmentation) -> dict[int, Segmen
     library = {c.name: c for c in project.classes}
     try:
         own = _described(made_by)
-        limits = {str(name): dict(limit or {}) for name, limit in (made_by.get("thresholds") or {}).items()}
+        limits = {str(name): dict(limit or {}) for name, limit in _limits(project, made_by).items()}
         found = {}
         for described in own or [SegmentedClass(c.label, c.name, c.radius, c.colour) for c in library.values()]:
             known, limit = library.get(described.name), limits.get(described.name, {})
@@ -61,11 +65,35 @@ def classes_of(project: Project, segmentation: Segmentation) -> dict[int, Segmen
                 min_score=_number(limit.get("score")),
                 min_size=_number(limit.get("size")),
                 method=limit.get("method"),
+                limit_voxel_size=_number(limit.get("voxel_size")),
             )
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         file = segmentation.path.with_suffix(".yaml")
         raise UserError(f"{file} does not describe its classes in a known way ({error}): segment anew.") from error
     return dict(sorted(found.items()))
+
+
+def model_of(project: Project, segmentation: Segmentation) -> Model | None:
+    """The model that a segmentation was made with; None when it is gone or has other weights by now."""
+    return _model(project, segmentation.made_by)
+
+
+def _model(project: Project, made_by: dict[str, Any]) -> Model | None:
+    name, weights = made_by.get("model"), (made_by.get("settings") or {}).get("weights") or {}
+    model = next((m for m in project.models() if m.name == name), None)
+    if model is None:
+        return None
+    file = model.path / str(model.description.get("weights", "weights.pt"))
+    now = file_identity(file) if file.is_file() else {}
+    same = all(now.get(key) == weights.get(key) for key in ("size", "modified"))
+    return model if now and same else None
+
+
+def _limits(project: Project, made_by: dict[str, Any]) -> dict[str, Any]:
+    """The model's limits as they are now, because they may have been fitted after it was used."""
+    model = _model(project, made_by)
+    found: dict[str, Any] = (model.description if model else made_by).get("thresholds") or {}
+    return found
 
 
 def _described(made_by: dict[str, Any]) -> list[SegmentedClass]:

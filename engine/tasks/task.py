@@ -105,6 +105,7 @@ class Task:
     run: Callable[[Any, Project, Job], None]
     preview: Callable[[Any, Project, str, Box], Preview] | None = None
     uses_gpu: bool = False
+    gpus: Callable[[Any], int] = lambda parameters: 1
     subject: Callable[[Any], str] = lambda parameters: ""
 
 

@@ -88,5 +88,6 @@ TASK = Task(
     parameters=TrainParameters,
     run=run,
     uses_gpu=True,
+    gpus=lambda p: 1 if p.device == "cpu" else p.processes,
     subject=_subject,
 )

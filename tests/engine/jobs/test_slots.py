@@ -1,5 +1,6 @@
 """The queue's settings: what a person may set wrongly is told before anything is launched."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -38,6 +39,34 @@ def test_a_job_sees_only_the_gpu_of_its_slot(tmp_path: Path, monkeypatch: pytest
         assert os.environ["CUDA_VISIBLE_DEVICES"] == taken
         os.close(handle)
         assert not ticket.exists()
+
+
+def test_a_job_of_several_gpus_takes_them_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one is still in use, the job keeps the other; whoever comes later waits behind it."""
+    monkeypatch.setenv("TOMODECK_SLOTS", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    with pytest.raises(UserError, match="3 GPUs are asked for and there are 2"):
+        take_ticket("gpu", 3)
+    holder = os.open(tmp_path / "gpu0.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    ticket, handle = take_ticket("gpu", 2)
+    later, later_handle = take_ticket("gpu")
+    looks: list[int] = []
+
+    def look(ahead: int) -> None:
+        looks.append(ahead)
+        if len(looks) == 3:
+            other = os.open(tmp_path / "gpu1.lock", os.O_RDWR)
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.close(other)
+            os.close(holder)
+
+    assert take_slot(ticket, look, 2) == "gpu1, gpu0"
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "1,0" and looks[:3] == [0, 0, 0]
+    assert later.exists()
+    for opened in (handle, later_handle):
+        os.close(opened)
 
 
 def test_a_file_in_the_place_of_the_queue_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from engine.objects import ObjectTable, TomogramGeometry
 from engine.project import Project
 from engine.tasks import find_task, validated
 from engine.tasks.cluster_thresholds import as_stored, fit_on_reference
+from engine.tasks.clustering import choose, find_candidates
 from engine.volumes import write_mrc
 
 SHAPE = (30, 60, 60)
@@ -67,7 +68,7 @@ def test_stored_limits_are_used_as_they_were_fitted(project):
         fitted = fit_on_reference(project, asked(method=method), reference())
         path = project.segmentation_path("ts", "net")
         made_by = project.segmentation("ts__net").made_by
-        project.write_provenance(path, {**made_by, "thresholds": as_stored(fitted, method)})
+        project.write_provenance(path, {**made_by, "thresholds": as_stored(fitted, method, 10.0)})
         job = EchoJob()
         find_task("cluster").run(asked(method=method), project, job)
         assert job.outputs[-1]["objects"] == fitted["barrel"].kept == 4
@@ -84,3 +85,13 @@ def test_a_reference_without_such_objects(project):
         fit_on_reference(project, asked(), reference(name="ribosome"))
     with pytest.raises(UserError, match="reach is 0 radii"):
         fit_on_reference(project, asked(), reference(), reach=0)
+
+
+def test_sizes_are_counted_in_the_voxels_they_were_fitted_in(project):
+    """A limit of 10 voxels of 20 Å is one of 80 voxels of 10 Å."""
+    path = project.segmentation_path("ts", "net")
+    made_by = project.segmentation("ts__net").made_by
+    limits = {"barrel": {"score": None, "size": 10, "method": "peaks", "voxel_size": 20.0}}
+    project.write_provenance(path, {**made_by, "thresholds": limits})
+    clustered = find_candidates(project, "ts__net", asked())
+    assert [s.min_size for s in choose(clustered, asked()).settings] == [80.0, None]
