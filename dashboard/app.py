@@ -160,6 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
             "server.fileWatcherType": "none",
             "browser.gatherUsageStats": False,
             "client.toolbarMode": "minimal",
+            "logger.hideWelcomeMessage": True,  # its address lacks the token, and followed it is refused
             "runner.magicEnabled": False,  # a bare string in a page is a docstring, not something to show
             "client.showErrorLinks": False,
         }

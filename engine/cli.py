@@ -12,7 +12,7 @@ import typer
 
 from engine import convert_command, deepfinder_commands, edit_command, evaluate_command, picket_commands
 from engine.errors import UserError
-from engine.terminal import EchoJob, finish, print_json, run_files, say
+from engine.terminal import Echo, EchoJob, finish, print_json, run_files, say
 
 __all__ = ["EchoJob", "app", "main"]
 
@@ -78,7 +78,7 @@ def run(
     from engine.project import Project
     from engine.tasks import read_parameters
 
-    finish(_run_task(Project.open(project), task, read_parameters(params)), as_json)
+    _run_task(Project.open(project), task, read_parameters(params), as_json)
 
 
 @app.command(epilog="Example: python -m engine demo ~/projects/demo")
@@ -91,7 +91,7 @@ def demo(folder: Annotated[Path, typer.Argument(help="Folder of the new project.
         raise UserError(
             f"{project.root} holds tomograms already: name a new folder, or open it with 'make run PROJECT='."
         )
-    finish(_run_task(project, "simulate", {}), as_json)
+    _run_task(project, "simulate", {}, as_json)
 
 
 @app.command("picket-s1", epilog="Example: python -m engine picket-s1 s1_params.yaml")
@@ -110,10 +110,11 @@ def picket_s2(params: ParameterFile, as_json: Json = False) -> None:
     run_files(step.run_file, params, as_json)
 
 
-def _run_task(project: Any, task_name: str, raw: Any) -> dict[str, Any]:
+def _run_task(project: Any, task_name: str, raw: Any, as_json: bool) -> None:
     from engine.jobs.foreground import run_here
 
-    return run_here(project, task_name, raw, say)
+    echo = Echo()
+    finish(run_here(project, task_name, raw, echo), as_json, echo)
 
 
 def _refuse(sentence: str, as_json: bool) -> NoReturn:

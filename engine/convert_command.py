@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from engine.errors import UserError
+from engine.list_options import WHICH, sizes_by_option, which_verdicts
 
 app = typer.Typer()
+
+VERDICTS = typer.Option(help=f"{'|'.join(WHICH)}: which objects are written, by the verdict given in the gallery.")
 
 
 @app.command(
@@ -32,32 +35,43 @@ def convert(
     write_option: Annotated[
         list[str] | None, typer.Option("--write", help="NAME=VALUE, an option of writing; may be repeated.")
     ] = None,
+    verdicts: Annotated[str, VERDICTS] = "not-rejected",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Convert a list of objects; says what the target format cannot carry."""
     from engine.objects import TomogramGeometry
+    from engine.objects.fit import faults
     from engine.objects.formats import detect, export, format_for_writing, get_format, losses, read_objects
     from engine.objects.formats.notes import collected
+    from engine.objects.review import left_out_sentence, to_write
     from engine.project import Project
     from engine.project.geometries import geometries_from
 
-    known = {}
+    which = which_verdicts(verdicts)
+    known, labels = {}, None
     if project is not None:
-        known = {t.name: TomogramGeometry(t.shape, t.voxel_size) for t in Project.open(project).tomograms()}
+        opened = Project.open(project)
+        known = {t.name: TomogramGeometry(t.shape, t.voxel_size) for t in opened.tomograms() if t.info is not None}
+        labels = {known_class.name: known_class.label for known_class in opened.classes}
     known |= geometries_from(tomograms or [])
     wanted = get_format(to_format) if to_format else format_for_writing(target)
-    with collected() as notes:
+    with collected() as notes, sizes_by_option():
         given = get_format(from_format) if from_format else detect(source)
         table = read_objects(source, known, given, pairs(read_option or [], "--read"))
+        wrong = faults(table)
+        left_out = left_out_sentence(table, which).replace("gallery.", "gallery (--verdicts all writes them).")
+        table = to_write(table, which)
         lost = losses(table, wanted)
-        written = export(table, wanted, target, pairs(write_option or [], "--write"))
+        written = export(table, wanted, target, pairs(write_option or [], "--write"), labels)
+    said = [*notes, *wrong, *filter(None, [left_out]), *lost]
     if as_json:
         content = {"state": "done", "from": given.name, "to": wanted.name, "objects": len(table)}
-        print(json.dumps(content | {"outputs": [str(path) for path in written], "notes": [*notes, *lost]}))
+        print(json.dumps(content | {"outputs": [str(path) for path in written], "notes": said}))
         return
-    for sentence in [*notes, *lost]:
+    for sentence in said:
         print(sentence, file=sys.stderr)
-    print(f"{len(table):,} objects of {given.title} written as {wanted.title}.", file=sys.stderr)
+    count = f"{len(table):,} object{'' if len(table) == 1 else 's'}"
+    print(f"{count} of {given.title} written as {wanted.title}.", file=sys.stderr)
     for path in written:
         print(path)
 

@@ -10,6 +10,7 @@ import typer
 import yaml
 
 from engine.errors import UserError
+from engine.list_options import WHICH, sizes_by_option, which_verdicts
 
 if TYPE_CHECKING:
     from engine.objects import ObjectTable
@@ -48,6 +49,13 @@ def edit(
     ] = None,
     from_format: Annotated[str, typer.Option("--from", help="Format of the file; else told by its content.")] = "",
     to_format: Annotated[str, typer.Option("--to", help="Format of --out; else by its ending.")] = "",
+    verdicts: Annotated[
+        str,
+        typer.Option(
+            help=f"{'|'.join(WHICH)}: which objects go into --out; else not-rejected, but all for CSV and XLSX, which "
+            "keep the verdicts."
+        ),
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what the steps would do, and save nothing.")] = False,
     as_json: Json = False,
@@ -57,10 +65,12 @@ def edit(
     from engine.objects.edit_steps import run_steps
     from engine.objects.formats.notes import collected
     from engine.objects.formats.registry import get_format, read_objects
+    from engine.objects.review import left_out_sentence, to_write
     from engine.project import Project
     from engine.project.edit_context import EditSources
     from engine.project.geometries import geometries_from
 
+    which = which_verdicts(verdicts) if verdicts else None
     chosen = _steps(steps, step, values or [])
     if not chosen and not split:
         raise UserError(
@@ -88,7 +98,7 @@ def edit(
     folders = [text for text in given if Path(text).expanduser().exists() and not text.lower().endswith(".star")]
     version = ""
     sentences = []
-    with collected() as notes, EditSources(opened, folders, read_file) as context:
+    with collected() as notes, sizes_by_option(), EditSources(opened, folders, read_file) as context:
         if named:
             assert opened is not None
             table, version = opened.tables.read_version(source)
@@ -103,7 +113,12 @@ def edit(
         if dry_run:
             saved: list[str] = []
         elif out is not None:
-            saved = _written(table, out, to_format, split, overwrite, notes)
+            which = which or ("all" if out.suffix.lower() in (".csv", ".xlsx") and not to_format else "not rejected")
+            left_out = left_out_sentence(table, which).replace("gallery.", "gallery (--verdicts all writes them).")
+            notes += filter(None, [left_out])
+            table = to_write(table, which)
+            labels = {known.name: known.label for known in opened.classes} if opened is not None else None
+            saved = _written(table, out, to_format, split, overwrite, notes, labels)
         else:
             assert opened is not None
             saved = _saved(opened, source, table, version, split)
@@ -143,6 +158,7 @@ def edits(as_json: Json = False) -> None:
             default = "required" if field.is_required() else f"default {field.default!r}"
             unit = (field.json_schema_extra or {}).get("unit")  # type: ignore[union-attr]
             print(f"    {name} ({default}{f', {unit}' if unit else ''}): {field.description}")
+    print("Into one table for each class or tomogram: the option --split of the command edit.")
 
 
 def _steps(file: Path | None, name: str, values: list[str]) -> "list[Chosen]":
@@ -191,11 +207,25 @@ def _value(text: str, container: type | None, whole: str) -> Any:
 
 
 def _written(
-    table: "ObjectTable", out: Path, to_format: str, split: str, overwrite: bool, notes: list[str]
+    table: "ObjectTable",
+    out: Path,
+    to_format: str,
+    split: str,
+    overwrite: bool,
+    notes: list[str],
+    labels: dict[str, int] | None,
 ) -> list[str]:
     from engine.objects import check
     from engine.objects.edits import split_by
-    from engine.objects.formats.registry import export, format_for_writing, further_files, get_format, losses, targets
+    from engine.objects.formats.registry import (
+        export,
+        format_for_writing,
+        further_files,
+        get_format,
+        losses,
+        targets,
+        writing_options,
+    )
 
     wanted = get_format(to_format) if to_format else format_for_writing(out)
     check(table, sizes_needed=False)
@@ -204,12 +234,13 @@ def _written(
         by_name = split_by(table, split)  # type: ignore[arg-type]
         parts = {out.with_name(f"{out.stem}_{_plain(name)}{out.suffix}"): part for name, part in by_name.items()}
         _all_different([_plain(name) for name in by_name], list(by_name))
+    options = writing_options(table, wanted, class_labels=labels)
     for path, part in parts.items():
-        for file in (*targets(part, wanted, path), *further_files(part, wanted, path)):
+        for file in (*targets(part, wanted, path), *further_files(part, wanted, path, options)):
             if file.exists() and not overwrite:
                 raise UserError(f"{file} exists: choose another --out, or replace it with --overwrite.")
     notes += losses(table, wanted)
-    return [str(file) for path, part in parts.items() for file in export(part, wanted, path)]
+    return [str(file) for path, part in parts.items() for file in export(part, wanted, path, options)]
 
 
 def _saved(project: "Project", name: str, table: "ObjectTable", version: str, split: str) -> list[str]:

@@ -6,14 +6,42 @@ sentence as it stands (no traceback; exit status 2). Anything else that escapes 
 
 import errno
 import os
+import reprlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+LONGEST_SENTENCE = 1200
+"""Characters of a message: a sentence that quotes a file must not be as long as the file."""
+LONGEST_VALUE = 80
+_BEGINNING = 900
+_brief = reprlib.Repr()
+_brief.maxlevel, _brief.maxstring, _brief.maxother, _brief.maxlong = 3, LONGEST_VALUE, LONGEST_VALUE, LONGEST_VALUE
 
 
 class UserError(ValueError):
-    """One sentence that names the thing, the value and the way out."""
+    """One sentence that names the thing, the value and the way out; the middle of one that is too long is left out."""
+
+    def __init__(self, sentence: str):
+        super().__init__(shortened(sentence, LONGEST_SENTENCE, _BEGINNING))
+
+
+def shortened(text: str, most: int = LONGEST_VALUE, beginning: int = 0) -> str:
+    """A text of at most `most` characters: what is too long loses its middle, after `beginning` characters."""
+    if len(text) <= most:
+        return text
+    beginning = beginning or most * 2 // 3
+    return f"{text[:beginning]} … {text[len(text) - (most - beginning - 3) :]}"
+
+
+def quoted(value: Any) -> str:
+    """A value out of a file as a message shows it, as `repr` but short.
+
+    `repr` itself must not be used on what a file holds: 300 bytes of YAML can stand for gigabytes of text.
+    """
+    return shortened(_brief.repr(value), 2 * LONGEST_VALUE)
 
 
 def free_space(path: Path) -> int:

@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import Field as _PydanticField
 
+from engine.errors import quoted
+
 
 class Parameters(BaseModel):
     """Base of all parameters: unknown keys are refused, so that a typing error is not silently ignored."""
@@ -65,11 +67,15 @@ def validation_sentence(model: type[BaseModel], error: ValidationError, where: s
     more = f" ({len(problems) - 1} more wrong)" if len(problems) > 1 else ""
     if first["type"] == "missing":
         return f"{prefix}{location} is missing: add it{more}."
+    if first["type"] in ("string_too_short", "too_short") and not first["input"]:
+        return f"{prefix}{location} is empty: choose {'one' if first['input'] == '' else 'at least one'}{more}."
     if first["type"] == "extra_forbidden":
         known = ", ".join(model.model_fields)
         return f"{prefix}{location} is not a parameter here (known: {known or 'none'}){more}."
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] in ("dict_type", "list_type", "tuple_type"):
+        message = f"it must be {'pairs of a name and a value' if first['type'] == 'dict_type' else 'a list'}"
     if not location:  # a rule between fields: its message names them
         return f"{prefix}{message[0].upper()}{message[1:]}{more}."
     message = message[0].lower() + message[1:]
-    return f"{prefix}{location} = {first['input']!r} is not allowed: {message}{more}."
+    return f"{prefix}{location} = {quoted(first['input'])} is not allowed: {message}{more}."

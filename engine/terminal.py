@@ -15,11 +15,34 @@ import typer
 from engine.errors import UserError
 
 
+class Echo:
+    """Lines of a run on standard error; why something failed is told once, however many places report it."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+        self._last = ""
+
+    def __call__(self, text: str) -> None:
+        """Print a line, unless it is the one before."""
+        from engine.tasks.items import without_reason
+
+        if text != self._last:
+            say(without_reason(text, self._said))
+        self._last = text
+        self._said.add(text)
+
+    def end(self, text: str) -> None:
+        """Print the last line, unless it was told before."""
+        if text not in self._said:
+            self(text)
+
+
 class EchoJob:
     """A task's messages on standard error, for runs without a project (see `engine.tasks.task.Job`)."""
 
     def __init__(self) -> None:
         self.outputs: list[dict[str, Any]] = []
+        self.echo = Echo()
         self._last = ""
 
     def progress(self, fraction: float, text: str) -> None:
@@ -30,7 +53,7 @@ class EchoJob:
 
     def log(self, text: str) -> None:
         """Print a line."""
-        say(text)
+        self.echo(text)
 
     def item(self, name: str, state: str, text: str = "") -> None:
         """Items speak through the log."""
@@ -48,11 +71,21 @@ def run_files(step: Callable[[Path, Any], None], params: Path, as_json: bool) ->
         step(params, job)
     except UserError as error:
         failure = str(error)
-    finish({"state": "failed" if failure else "done", "message": failure, "outputs": job.outputs}, as_json)
+    finish({"state": "failed" if failure else "done", "message": failure, "outputs": job.outputs}, as_json, job.echo)
 
 
-def finish(status: dict[str, Any], as_json: bool) -> None:
-    """Print the results of a job; end the command with status 2, or 1 for a bug, where it is not done."""
+def finish(status: dict[str, Any], as_json: bool, echo: Echo) -> None:
+    """Print the results of a job; end the command with status 2, or 1 for a bug, where it is not done.
+
+    Parameters
+    ----------
+    status
+        How the job ended.
+    as_json
+        Print one JSON object instead of paths.
+    echo
+        What the job's lines were printed with.
+    """
     outputs = status.get("outputs", [])
     if as_json:
         print_json({k: status[k] for k in ("state", "message", "outputs", "job") if status.get(k) is not None})
@@ -61,7 +94,7 @@ def finish(status: dict[str, Any], as_json: bool) -> None:
             print(output["path"])
     if status["state"] == "done":
         return
-    say(status.get("message") or f"The job was {status['state']}.")
+    echo.end(status.get("message") or f"The job was {status['state']}.")
     sys.stdout.flush()
     raise typer.Exit(1 if status.get("is_bug") else 2)
 

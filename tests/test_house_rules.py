@@ -7,10 +7,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
-    "errors": -1, "atomic": 0, "parameters": 0, "remembered": 0,
+    "errors": -1, "words": -1, "atomic": 0, "parameters": 0, "remembered": 0,
     "volumes": 1, "objects": 2, "annotation": 2.5, "project": 3, "features": 4, "instances": 4, "simulation": 4,
     "evaluation": 4, "networks": 4, "inference": 4.3, "training": 4.6, "tasks": 5, "jobs": 6,
-    "terminal": 6, "deepfinder_commands": 7,
+    "terminal": 6, "list_options": 6, "deepfinder_commands": 7,
     "picket_commands": 7, "evaluate_command": 7, "edit_command": 7, "convert_command": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
 SCIENCES = {name for name, floor in FLOORS.items() if 4 <= floor < 5}

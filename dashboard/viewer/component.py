@@ -14,6 +14,7 @@ from streamlit.components.v2 import component
 
 from dashboard import served
 from dashboard.viewer import position
+from dashboard.viewer.beginning import begin
 from dashboard.viewer.contents import Goto, LabelClass, LabelLayer, ObjectLayer, PointLayer, PreviewBox
 from dashboard.viewer.hearing import acknowledged, hear
 from dashboard.viewer.layers import layer_version
@@ -31,8 +32,6 @@ __all__ = [
     "ViewerState",
     "slice_viewer",
 ]
-
-_LINK_USED = "viewer.link-used"
 
 # The files are imported from our own route, because a module given as text cannot import its neighbours.
 _JS = f"""
@@ -118,7 +117,6 @@ def slice_viewer(
         (`x, y, z, class_name`), `deleted` (`ids` and the first as `id`), `dragged` (`id, x, y, z`), `class_chosen`
         (`class_name`), `undo`, `redo`; all with `tomogram`, those of objects with `table`.
     """
-    _use_link(session_id, tomogram)
     project = served.project()
     pending = f"viewer.pending.{key}"
 
@@ -132,7 +130,7 @@ def slice_viewer(
         "acknowledged": acknowledged(session_id),
         "tomogram": tomogram,
         "version": layer_version(f"tomogram:{tomogram}"),
-        "start": position.get(session_id, tomogram) or position.latest(tomogram),
+        "start": begin(session_id, tomogram),
         "height": height,
         "layout": layout,
         "overlays": [layer.spec() for layer in overlays],
@@ -143,18 +141,3 @@ def slice_viewer(
     }
     _mount(key=key, data=data, default={"outbox": []}, on_outbox_change=listen)
     return ViewerState(position.get(session_id, tomogram), st.session_state.pop(pending, []))
-
-
-def _use_link(session_id: str, tomogram: str) -> None:
-    # A link says where to look; afterwards the address follows the viewer, never the other way round.
-    if st.session_state.get(_LINK_USED):
-        return
-    st.session_state[_LINK_USED] = True
-    asked = st.query_params
-    if asked.get("tomogram") != tomogram:
-        return
-    try:
-        x, y, z = (max(0, int(float(asked[axis]))) for axis in "xyz")
-    except (KeyError, ValueError, OverflowError):
-        return
-    position.put(session_id, tomogram, (x, y, z))

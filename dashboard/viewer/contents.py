@@ -81,6 +81,8 @@ class ObjectLayer:
         The class of objects that are added.
     class_keys
         Whether the keys 1 to 9 choose `new_class` (they come as events) in place of a plane.
+    shown
+        Ids that a filter of the page lets through, in any order; None where nothing is filtered.
     """
 
     table: str
@@ -91,6 +93,7 @@ class ObjectLayer:
     editable: bool = False
     new_class: str | None = None
     class_keys: bool = False
+    shown: Sequence[int] | np.ndarray | None = None
 
     def spec(self, project: Project) -> dict[str, Any]:
         """What the browser is told."""
@@ -110,6 +113,7 @@ class ObjectLayer:
             "classes": [
                 {"name": c.name, "label": c.label, "colour": c.colour, "radius": c.radius} for c in project.classes
             ],
+            "shown": None if self.shown is None else runs(np.asarray(self.shown, dtype=np.int64)),
             "rows": {"id": [], "class": [], "x": [], "y": [], "z": []} if self.version == NO_TABLE else None,
         }
 
@@ -147,6 +151,7 @@ class PointLayer:
             "editable": False,
             "new_class": None,
             "class_keys": False,
+            "shown": None,
             "classes": [{"name": self.name, "label": 1, "colour": self.colour, "radius": self.radius}],
             "rows": rows,
         }
@@ -189,3 +194,13 @@ class Goto:
     def spec(self) -> dict[str, Any]:
         """What the browser is told."""
         return {"sequence": self.seq, "x": self.x, "y": self.y, "z": self.z}
+
+
+def runs(numbers: np.ndarray) -> list[list[int]]:
+    """Whole numbers as [first, last] of each run without a gap, ascending: all of 100,000 are one."""
+    numbers = np.unique(numbers)
+    if not len(numbers):
+        return []
+    breaks = np.flatnonzero(np.diff(numbers) > 1)
+    pairs: list[list[int]] = np.stack([numbers[[0, *(breaks + 1)]], numbers[[*breaks, -1]]], axis=1).tolist()
+    return pairs

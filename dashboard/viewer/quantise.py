@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from engine.errors import UserError
-from engine.volumes import Statistics
+from engine.volumes import Statistics, limits_around
 
 WIDENING = 0.25
 """Part of the percentile range added on either side, so that contrast can be lowered as well as raised."""
@@ -28,7 +28,7 @@ def display_limits(statistics: Statistics) -> tuple[float, float]:
         return low, high
     if statistics.minimum < statistics.maximum:  # nearly constant: a few voxels differ
         return statistics.minimum, statistics.maximum
-    return low - 0.5, low + 0.5
+    return limits_around(low)
 
 
 def auto_limits(statistics: Statistics) -> tuple[float, float]:

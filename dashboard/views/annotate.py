@@ -70,7 +70,7 @@ def last_ones(editor: TableEditor, here: pd.DataFrame) -> None:
     if here.empty:
         return
     with st.container(gap=None, key="annotate-last"):
-        st.caption("Annotated last (x, y, z)")
+        st.caption("Annotated last (x, y, z in voxels)")
         last = here.tail(LAST_SHOWN).iloc[::-1]
         for row in last[["id", "class", "x", "y", "z"]].itertuples(index=False, name=None):
             number, name, *place = row

@@ -50,12 +50,11 @@ def form(project: Project, tomogram: Tomogram, found: list[Segmentation]) -> dic
     )
     raw |= {name: st.session_state.get(f"cluster.{name}") or {} for name in LIMITS.values()}
     launch_button(project, task, raw, f"Find objects in {plural(len(raw['segmentations']), 'segmentation')}")
-    fitted_limits(project, raw)
     return raw
 
 
 def last_run(project: Project) -> None:
-    """How the last run stands, above the form: a bar, a failure, or the next step."""
+    """How the last run stands, below the form: a bar, a failure, or the next step."""
     job = follow(project, "cluster", "cluster")
     if job is not None and job.outputs and not job.active:
         table = job.outputs[-1]
@@ -197,8 +196,9 @@ def main() -> None:
         return
     left, right = st.columns([1, 2.9], gap="medium")
     with left, st.container(key="task-form"):
-        last_run(project)
         raw = form(project, tomogram, found)
+        last_run(project)
+        fitted_limits(project, raw)
     with right:
         shown(project, tomogram, raw)
 

@@ -8,14 +8,14 @@ import streamlit as st
 from dashboard import served
 from dashboard.pages import page
 from dashboard.widgets import current, evaluations
-from dashboard.widgets.evaluation_form import Asked, command, evaluation_form
+from dashboard.widgets.evaluation_form import Asked, command, evaluation_form, switch_classes
 from dashboard.widgets.evaluation_layers import KINDS, judged_layers
 from dashboard.widgets.evaluation_plots import class_figure, distance_figure, score_figure
 from dashboard.widgets.frame import empty, explained, header
-from dashboard.widgets.numbers import plural
+from dashboard.widgets.numbers import dashed, plural
 from dashboard.widgets.viewing import Goto, overlay_layers, viewer
 from engine.errors import UserError
-from engine.evaluation import ALL, Evaluation, Settings, average_precision, find_metric
+from engine.evaluation import ALL, Evaluation, Settings, average_precision, find_metric, of_known_class
 from engine.evaluation.report import SUMMARY_WORDS
 from engine.project import Project
 
@@ -44,19 +44,32 @@ def reach(name: str, settings: Settings) -> str:
     return "by class" if radii else f"{settings.distance:g}"
 
 
+def class_rule(asked: Asked, found: Evaluation) -> None:
+    """Whether classes count here, why, and the switch: no other choice changes the scores as much."""
+    agnostic, ignored = found.settings.class_agnostic, find_metric(found.settings.metric).ignores_classes
+    picks = asked.prediction.read()
+    known, count = of_known_class(picks, asked.reference.read()), len(picks)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="evaluate-classes-count"):
+        st.badge("Classes do not count" if agnostic else "Class by class", color="gray")
+        share = f"of a class of the reference: {known:,} of {plural(count, 'prediction')}"
+        st.caption("this rule never looks at classes" if ignored else share)
+        if not ignored:
+            label = "Compare class by class" if agnostic else "Compare whatever the class"
+            st.button(label, type="tertiary", key="evaluate-switch", on_click=switch_classes, args=(not agnostic,))
+
+
 def scores(asked: Asked, found: Evaluation) -> None:
     """The table of scores, with rule and distance beside them."""
     settings, metric = found.settings, find_metric(found.settings.metric)
-    classes = "classes do not count" if settings.class_agnostic else "class by class"
     within = f"{settings.distance:g} Å"
     if settings.radii:
         within = f"{settings.multiplier:g} of the class radius, or {within} where a class has none"
     every = len(asked.reference.geometry)
     where = f", in {len(settings.tomograms)} of {plural(every, 'tomogram')}" if settings.tomograms else ""
     st.caption(
-        f"**{asked.prediction.name}** against **{asked.reference.name}** · {metric.title}, within {within}, "
-        f"{classes}{where}"
+        f"**{asked.prediction.name}** against **{asked.reference.name}** · {metric.title}, within {within}{where}"
     )
+    class_rule(asked, found)
     table = found.scores
     beta = f"F{settings.beta:g}"
     shown = pd.DataFrame(
@@ -73,11 +86,12 @@ def scores(asked: Asked, found: Evaluation) -> None:
             "Random F1": list(map(spread, table["random_f1"], table["random_f1_std"])),
         }
     )
-    score = {n: st.column_config.NumberColumn(format="%.3f", width=56) for n in ("Precision", "Recall", "F1", beta)}
+    measures = ("Precision", "Recall", "F1", beta)
+    score = {n: st.column_config.NumberColumn(width=56) for n in measures}
     words = {"Within (Å)": 66, "Found": 84, "False": 84, "Random recall": 98, "Random F1": 98}
     right = {n: st.column_config.TextColumn(alignment="right", width=width) for n, width in words.items()}
     st.dataframe(
-        shown,
+        dashed(shown, measures),
         hide_index=True,
         height="auto" if len(shown) <= FEW_ROWS else 230,
         key="evaluate-scores",
@@ -276,8 +290,9 @@ def compare_all(project: Project, names: list[str], asked: Asked) -> None:
             "Random F1": rows["random_f1"],
         }
     )
+    measures = ("Precision", "Recall", "F1", beta, "Random F1")
     st.dataframe(
-        shown.sort_values("F1", ascending=False, kind="stable"),
+        dashed(shown.sort_values("F1", ascending=False, kind="stable"), measures),
         hide_index=True,
         height="auto" if len(shown) <= 2 * FEW_ROWS else 420,
         key="evaluate-comparison",
@@ -287,10 +302,7 @@ def compare_all(project: Project, names: list[str], asked: Asked) -> None:
                 n: st.column_config.NumberColumn(format="localized", width=70)
                 for n in ("Objects", "Found", "Missed", "False")
             },
-            **{
-                n: st.column_config.NumberColumn(format="%.3f", width=80)
-                for n in ("Precision", "Recall", "F1", beta, "Random F1")
-            },
+            **{n: st.column_config.NumberColumn(width=80) for n in measures},
         },
     )
     for note, those in rows[rows["problem"].fillna("") != ""].groupby("problem", sort=False)["predictions"]:

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import served
 from dashboard.pages import page
 from dashboard.widgets import current, numbers
+from dashboard.widgets.command_line import FOLDER, engine_command
 from dashboard.widgets.frame import empty, explained, header
 from dashboard.widgets.job_card import badge, progress_bar, time_words
 from engine.errors import UserError
@@ -76,8 +77,9 @@ def details(project: Project, job: JobRecord) -> None:
     )
     log.code(job.log() or "Nothing yet.", language=None, height=220)
     parameters.code(job.parameters_text(), language="yaml")
-    command = f"python -m engine run {job.task} {job.folder}/params.yaml --project {project.root}"
-    parameters.code(command, language="bash")
+    command = engine_command("run", job.task, job.folder / "params.yaml", "--project", project.root)
+    parameters.code(command, language="bash", wrap_lines=True)
+    parameters.caption(f"The same again from the command line, in {FOLDER}")
     with results:
         outputs(project, job)
         if not job.outputs:
@@ -99,7 +101,10 @@ def card(project: Project, job: JobRecord) -> None:
         left, right = st.columns([5, 2], vertical_alignment="center")
         where = f"{job.user} on {job.host}" if job.user else job.host
         when = time_words(job) if job.started or job.state == "queued" else ""
-        line = " · ".join(part for part in (numbers.moment(job.created), when, where) if part)
+        times = [numbers.moment(job.created)]
+        if job.ended and not job.active:
+            times.append(numbers.moment(job.ended))
+        line = " · ".join(part for part in (" to ".join(dict.fromkeys(times)), when, where) if part)
         left.markdown(f"{badge(job)} **{job.subject or job.task}**  \n:gray[{job.task} · {line}]")
         with right:
             actions(project, job)

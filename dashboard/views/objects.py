@@ -10,6 +10,7 @@ from dashboard.widgets.export_dialog import export_dialog
 from dashboard.widgets.extract_dialog import extract_dialog, last_extraction
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.import_dialog import import_dialog
+from dashboard.widgets.next_round import next_round_button
 from dashboard.widgets.numbers import plural
 from dashboard.widgets.object_grid import HEIGHT, grid, toolbar
 from dashboard.widgets.object_pictures import pictures
@@ -56,11 +57,14 @@ def main() -> None:
         mode = toolbar(project, name, table, version, shown)
         grid(project, name, version, shown, mode)
         hidden = f" of {len(table):,}" if len(shown) < len(table) else ""
-        st.caption(f"{plural(len(shown), 'object')}{hidden} · saved · voxel coordinates, 0-based")
+        unseen = len(table_editing.selected(table)) - len(table_editing.selected(shown))
+        behind = f" · {unseen:,} selected behind the filter" if unseen else ""
+        st.caption(f"{plural(len(shown), 'object')}{hidden}{behind} · saved · voxel coordinates, 0-based")
+        next_round_button(project, name, table)
         table_editing.said()
-        last_extraction(project)
+        last_extraction(project, name)
     with right:
-        slices(project, name, version, shown, HEIGHT + 118)
+        slices(project, name, version, table, shown, HEIGHT + 118)
     if len(shown):
         pictures(project, name, version, shown)
 

@@ -44,7 +44,7 @@ def form(project: Project, tomogram: Tomogram, found: list[Segmentation]) -> dic
 
 
 def last_run(project: Project) -> None:
-    """How the last run stands, above the form: a bar, a failure, or the next step."""
+    """How the last run stands, below the form, which stays where it is: a bar, a failure, or the next step."""
     job = follow(project, "pick", "s2")
     if job is not None and job.outputs and not job.active:
         table = job.outputs[-1]
@@ -69,8 +69,8 @@ def main() -> None:
         return
     left, right = st.columns([1, 2.9], gap="medium")
     with left, st.container(key="task-form"):
-        last_run(project)
         raw = form(project, tomogram, found)
+        last_run(project)
     with right:
         preview_box(
             project,

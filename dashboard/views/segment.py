@@ -50,11 +50,12 @@ def about(model: Model) -> str:
 
 
 def last_run(project: Project) -> None:
-    """How the last run stands, above the form: a bar, a failure, or the next steps."""
+    """How the last run stands, below the form, which stays where it is: a bar, a failure, or the next steps."""
     job = follow(project, "segment", "segment")
     if job is not None and job.outputs and not job.active:
         made = [o for o in job.outputs if not str(o["name"]).endswith("_binned")]
-        st.success(f"{plural(len(made), 'segmentation')} made ({moment(job.created)}).", icon=":material/check:")
+        when = moment(job.ended or job.created)
+        st.success(f"{plural(len(made), 'segmentation')} made ({when}).", icon=":material/check:")
         with st.container(horizontal=True):
             if st.button("Find objects", key="to-cluster"):
                 st.session_state["cluster-from"] = [f"{o['tomogram']}__{o['name']}" for o in made]
@@ -76,8 +77,8 @@ def main() -> None:
         return
     left, right = st.columns([1, 2.9], gap="medium")
     with left, st.container(key="task-form"):
-        last_run(project)
         raw = form(project, tomogram, models)
+        last_run(project)
     with right:
         preview_box(project, "segment", raw, tomogram, EDGES, overlay_layers(project, tomogram.name), on=False)
 

@@ -55,7 +55,7 @@ def radii(project: Project, raw: dict[str, object], names: list[str]) -> None:
 
 
 def last_run(project: Project) -> None:
-    """How the last run stands, above the form: a bar, a failure, or the next step."""
+    """How the last run stands, below the form, which stays where it is: a bar, a failure, or the next step."""
     job = follow(project, "targets", "targets")
     if job is not None and job.outputs and not job.active:
         st.success(f"{plural(len(job.outputs), 'target')} made.", icon=":material/check:")
@@ -94,8 +94,8 @@ def main() -> None:
         return
     left, right = st.columns([1, 2.9], gap="medium")
     with left, st.container(key="task-form"):
-        last_run(project)
         raw = form(project, tables)
+        last_run(project)
     with right:
         shown(project, tomogram, raw)
 

@@ -14,7 +14,7 @@ from dashboard.widgets.frame import empty, header
 from dashboard.widgets.job_card import follow
 from engine.errors import UserError
 from engine.project import Project, Tomogram
-from engine.volumes import open_volume, sample_statistics, thumbnail
+from engine.volumes import is_constant, open_volume, sample_statistics, thumbnail
 
 PAGE_ROWS = 50
 THUMBNAIL = 96
@@ -30,15 +30,20 @@ def look(path: str, modified: int) -> tuple[str | None, str]:
         with open_volume(path) as volume:
             image = thumbnail(volume.array, size=THUMBNAIL)
             statistics = sample_statistics(volume.array, SAMPLED)
+            constant = statistics.constant and is_constant(volume.array)
     except UserError as error:
         return None, str(error)
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     warning = ""
-    if statistics.finite_fraction < 1:
+    if statistics.finite_fraction == 0:
+        warning = "No voxel of a sample is a number: there is nothing in it to see or to find."
+    elif statistics.finite_fraction < 1:
         warning = "Some voxels are not numbers: it can be looked at, not segmented."
+    elif constant:
+        warning = "All voxels have the same value: there is nothing in it to find."
     elif statistics.constant:
-        warning = "All voxels of a sample have the same value: there is nothing in it to find."
+        warning = "Nearly all voxels have the same value: is it a label map?"
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(), warning
 
 
@@ -84,6 +89,11 @@ def row(tomogram: Tomogram) -> dict[str, object]:
     }
 
 
+def end_of(path: str, most: int) -> str:
+    """A path without the beginning that its column has no room for: the whole stands below, once selected."""
+    return path if len(path) <= most else "…" + path[1 - most :]
+
+
 def table(tomograms: list[Tomogram]) -> list[Tomogram]:
     """The table with one page of rows; returns the selected tomograms."""
     if len(tomograms) > PAGE_ROWS:
@@ -95,6 +105,8 @@ def table(tomograms: list[Tomogram]) -> list[Tomogram]:
     # Named columns: what cannot be read has few values, and must not decide the order.
     frame = pd.DataFrame([row(t) for t in tomograms], columns=list(COLUMNS))
     frame = frame.astype(object).where(frame.notna(), "")
+    notes = bool(frame["Note"].any())  # without any, files have their room
+    frame["File"] = [end_of(path, 34 if notes else 52) for path in frame["File"]]
     selection = st.dataframe(
         frame,
         hide_index=True,
@@ -106,13 +118,13 @@ def table(tomograms: list[Tomogram]) -> list[Tomogram]:
         key="tomogram-table",
         column_config={
             "Picture": st.column_config.ImageColumn("", width=70),
-            "Name": st.column_config.TextColumn(width=190),
-            "Voxels z × y × x": st.column_config.TextColumn(width=140),
-            "Voxel size": st.column_config.TextColumn("Voxel size (Å)", width=120),
-            "Type": st.column_config.TextColumn(width=70),
-            "On disk": st.column_config.TextColumn(width=80),
-            "Note": st.column_config.TextColumn(width=330),
-            "File": st.column_config.TextColumn(width=420),
+            "Name": st.column_config.TextColumn(width=170),
+            "Voxels z × y × x": st.column_config.TextColumn(width=130),
+            "Voxel size": st.column_config.TextColumn("Voxel size (Å)", width=104),
+            "Type": st.column_config.TextColumn(width=66),
+            "On disk": st.column_config.TextColumn(width=74),
+            "Note": st.column_config.TextColumn(width=190 if notes else 60),
+            "File": st.column_config.TextColumn(width=248 if notes else 378),
         },
     )
     return [tomograms[i] for i in selection.selection.rows if i < len(tomograms)]
@@ -120,6 +132,7 @@ def table(tomograms: list[Tomogram]) -> list[Tomogram]:
 
 def details(project: Project, chosen: list[Tomogram]) -> None:
     """What can be done with the selected tomograms."""
+    st.caption("  \n".join(str(tomogram.path) for tomogram in chosen[:FEW]) + "  \n…" * (len(chosen) > FEW))
     for tomogram in chosen:
         if tomogram.info is None:
             st.error(tomogram.problem or "", icon=":material/error:")

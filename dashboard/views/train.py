@@ -11,6 +11,7 @@ from dashboard.widgets.numbers import plural
 from dashboard.widgets.task_form import task_form
 from dashboard.widgets.training_course import course
 from dashboard.widgets.training_data import training_data_part
+from dashboard.widgets.training_rounds import is_of_round, prepared_round, prepared_values, rounds_part
 from engine.jobs import JobRecord, read_job
 from engine.project import Project, Segmentation
 from engine.project.models import Model
@@ -24,11 +25,13 @@ def form(project: Project, targets: list[Segmentation]) -> dict[str, object]:
     """The form column; returns the raw parameters."""
     task = find_task("train")
     made = [s for s in targets if s.made_by.get("task") == "targets"] or targets
-    newest = max(made, key=lambda s: s.path.stat().st_mtime)
+    plain = [s for s in made if not is_of_round(project, s)] or made
+    newest = max(plain, key=lambda s: s.path.stat().st_mtime)
     alike = [s.key for s in made if s.name == newest.name]
     table = str(newest.made_by.get("table") or "")
     tables = project.tables.names()
-    classes = list(dict.fromkeys(str(n) for s in made for n in (s.made_by.get("names") or {}).values()))
+    named = [(int(k), str(n), s.made_by.get("open")) for s in made for k, n in (s.made_by.get("names") or {}).items()]
+    classes = list(dict.fromkeys(name for label, name, left_open in named if label != left_open))
     raw = task_form(
         task,
         {
@@ -41,16 +44,20 @@ def form(project: Project, targets: list[Segmentation]) -> dict[str, object]:
             "targets": alike[:-1] or alike,
             "validation": alike[-1:] if len(alike) > 1 else [],
             "objects": table if table in tables else "",
+            **prepared_values(),
         },
     )
     launch_button(project, task, raw, f"Train on {plural(len(raw['targets']), 'tomogram')}")
     return raw
 
 
-def last_run(project: Project) -> JobRecord | None:
-    """How the last training stands, above the form: a bar, a failure, or the next step; returns its job."""
+def last_run(project: Project, next_round: bool) -> JobRecord | None:
+    """How the last training stands, above the form: a bar, a failure, or the next step; returns its job.
+
+    With `next_round` the next step is the training of a prepared round.
+    """
     job = follow(project, "train", "train")
-    if job is not None and job.outputs and not job.active:
+    if job is not None and job.outputs and not job.active and not next_round:
         name = job.outputs[-1]["name"]
         ended = "trained" if job.state == "done" else f"{job.state}, its best weights are kept"
         st.success(f"{name} {ended}.", icon=":material/check:")
@@ -107,17 +114,21 @@ def main() -> None:
     left, right = st.columns([1, 2.9], gap="medium")
     raw: dict[str, object] = {}
     with left, st.container(key="task-form"):
-        job = last_run(project)
+        next_round = prepared_round(project, models)
         if targets:
             raw = form(project, targets)
+        job = last_run(project, next_round)
     with right:
         at_work = job is not None and job.active
         parts = [*(["Data"] if targets else []), *(["Training"] if models or at_work else [])]
+        parts += ["Rounds"] if models else []
         if st.session_state.get(SHOWN) not in parts:
             st.session_state[SHOWN] = "Training" if at_work else parts[0]
         shown = st.segmented_control("Shown", parts, key=SHOWN, label_visibility="collapsed", required=True)
         if shown == "Data":
             training_data_part(project, raw)
+        elif shown == "Rounds":
+            rounds_part(project, models)
         else:
             trainings(models, job)
 

@@ -117,7 +117,7 @@ def workflows(project: Project, tomogram: Tomogram, raw: dict[str, object], pick
 
 
 def last_run(project: Project) -> None:
-    """How the last run stands, above the form: a bar, a failure, or the next steps."""
+    """How the last run stands, below the form, which stays where it is: a bar, a failure, or the next steps."""
     job = follow(project, "unsupervised", "s1")
     if job is not None and job.outputs and not job.active:
         kept = sum(item["state"] == "skipped" for item in job.items)
@@ -126,7 +126,7 @@ def last_run(project: Project) -> None:
             + " made"
             + (f", {kept} kept as made earlier" if kept else "")
         )
-        st.success(f"{made} ({moment(job.created)}).", icon=":material/check:")
+        st.success(f"{made} ({moment(job.ended or job.created)}).", icon=":material/check:")
         with st.container(horizontal=True):
             if st.button("Pick particles", key="to-pick"):
                 st.session_state["pick-from"] = [f"{o['tomogram']}__{o['name']}" for o in job.outputs]
@@ -150,8 +150,8 @@ def main() -> None:
         return
     left, right = st.columns([1, 2.9], gap="medium")
     with left, st.container(key="task-form"):
-        last_run(project)
         raw, picking = form(project, tomogram)
+        last_run(project)
     with right:
         workflows(project, tomogram, raw, picking)
 

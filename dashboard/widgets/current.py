@@ -4,7 +4,7 @@ import uuid
 
 import streamlit as st
 
-from dashboard.viewer import position
+from dashboard.viewer.beginning import begin
 from engine.project import Project, Tomogram
 
 KEY = "tomogram"
@@ -63,8 +63,8 @@ def tomogram(project: Project) -> Tomogram | None:
 
 
 def crosshair(current: Tomogram) -> tuple[float, float, float]:
-    """Where the viewer's crosshair stands in a tomogram: x, y, z in voxels; its centre where it was never shown."""
-    known = position.get(session_id(), current.name)
+    """Where the viewer's crosshair stands in a tomogram: x, y, z in voxels; its centre where nobody looked yet."""
+    known = begin(session_id(), current.name)
     if known is not None:
         return known
     z, y, x = current.shape

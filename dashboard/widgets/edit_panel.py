@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard.widgets import table_editing
+from dashboard.widgets.spoken import spoken
 from dashboard.widgets.task_form import Options, task_form
 from engine.errors import UserError
 from engine.objects import ObjectTable
@@ -38,9 +39,9 @@ def edit_panel(project: Project, name: str, version: str, table: ObjectTable, sh
         return
     try:
         with EditSources(project) as sources:
-            after = apply_to(edit, table, choose(edit.name, raw).parameters, sources, ids)
+            after = apply_to(edit, table, choose(edit.name, raw, edit.title).parameters, sources, ids)
     except UserError as error:
-        st.warning(str(error), icon=":material/warning:")
+        st.warning(spoken(str(error), edit.parameters), icon=":material/warning:")
         return
     sentence = edit.says(table, after)
     st.markdown(f"This **{sentence}**.")
@@ -79,6 +80,7 @@ def choices(project: Project, name: str, table: ObjectTable) -> dict[str, list[s
         "tomograms": sorted(table.rows["tomogram"].unique()),
         "tables": [other for other in project.tables.names() if other != name],
         "segmentations": sorted(maps),
+        "verdicts": table_editing.VERDICT_WORDS,
     }
 
 

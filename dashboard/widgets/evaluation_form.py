@@ -1,21 +1,22 @@
 """The form of the Evaluate page: which tables, which rule, what counts."""
 
-import shlex
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
+from dashboard.widgets.command_line import engine_command
 from dashboard.widgets.evaluations import TableKey, table_key
 from dashboard.widgets.numbers import voxel_size
 from engine.errors import UserError
-from engine.evaluation import METRICS, Settings
+from engine.evaluation import METRICS, Settings, classes_are_shared
 from engine.evaluation.picket import whole_voxels
 from engine.objects import ObjectTable
 from engine.project import Project
 from engine.tasks.evaluate import with_radii
 
 KEPT: dict[str, Any] = {"persist_state": "session"}
+AGNOSTIC = "evaluate.agnostic"
 
 
 @dataclass(frozen=True)
@@ -54,24 +55,22 @@ def command(project: Project, asked: Asked) -> str:
     """The command line that gives the same scores."""
     settings = asked.settings
     assert settings is not None
-    names = [shlex.quote(key.name) for key in (asked.prediction, asked.reference)]
-    parts = ["python -m engine evaluate", *names]
-    parts.append(f"--project {shlex.quote(str(project.root))}")
-    parts += [f"--distance {settings.distance:g}", f"--metric {settings.metric}"]
+    parts: list[object] = ["evaluate", asked.prediction.name, asked.reference.name, "--project", project.root]
+    parts += ["--distance", f"{settings.distance:g}", "--metric", settings.metric]
     if settings.class_agnostic:
         parts.append("--class-agnostic")
     if settings.classes:
-        parts.append(f"--classes {shlex.quote(','.join(settings.classes))}")
+        parts += ["--classes", ",".join(settings.classes)]
     if settings.tomograms:
-        parts.append(f"--tomograms {shlex.quote(','.join(settings.tomograms))}")
+        parts += ["--tomograms", ",".join(settings.tomograms)]
     if settings.lower_z is not None or settings.upper_z is not None:
         low, high = (("" if v is None else v) for v in (settings.lower_z, settings.upper_z))
-        parts.append(f"--z {low}-{high}")
+        parts += ["--z", f"{low}-{high}"]
     plain = Settings()
     for option in ("beta", "repeats", "seed"):
         if getattr(settings, option) != getattr(plain, option):
-            parts.append(f"--{option} {getattr(settings, option)}")
-    return " ".join(parts)
+            parts += [f"--{option}", getattr(settings, option)]
+    return engine_command(*parts)
 
 
 def _begin(project: Project, names: list[str]) -> None:
@@ -110,7 +109,7 @@ def _settings(project: Project, picks: TableKey, truths: TableKey) -> Settings |
         **KEPT,
     )
     right.caption(_in_voxels(distance, reference, metric.whole_voxels))
-    agnostic = _agnostic(prediction, reference, metric.ignores_classes)
+    agnostic = _agnostic(picks, truths, metric.ignores_classes)
     chosen = st.multiselect(
         "Classes of the reference",
         classes,
@@ -171,21 +170,27 @@ def _in_voxels(distance: float, reference: ObjectTable, whole: bool) -> str:
     return f"= {distance / max(size):.3g} voxels of {voxel_size(size)} Å"
 
 
-def _agnostic(prediction: ObjectTable, reference: ObjectTable, ignored: bool) -> bool:
-    # Picks of an unsupervised run share no class with any reference; comparing class by class would find nothing.
-    key, shared = "evaluate.agnostic", set(prediction.rows["class"]) & set(reference.rows["class"])
-    pair = (bool(shared), *sorted(set(prediction.rows["class"]))[:20])
-    if key not in st.session_state or st.session_state.get("evaluate.agnostic-for") != pair:
-        st.session_state[key] = not shared
+def _agnostic(picks: TableKey, truths: TableKey, ignored: bool) -> bool:
+    # What is right for these two tables, until the person says otherwise: one relabelled pick changes nothing.
+    suggested = not classes_are_shared(picks.read(), truths.read())
+    pair = (picks.name, truths.name, suggested)
+    if AGNOSTIC not in st.session_state or st.session_state.get("evaluate.agnostic-for") != pair:
+        st.session_state[AGNOSTIC] = suggested
     st.session_state["evaluate.agnostic-for"] = pair
     wanted = st.toggle(
         "Classes do not count",
-        key=key,
+        key=AGNOSTIC,
         disabled=ignored,
-        help="Class-agnostic: a prediction may find a reference of any class. PickET's rule never looks at classes.",
+        help="Class-agnostic: a prediction may find a reference of any class. It begins switched on where fewer than "
+        "half of the predictions have a class of the reference. PickET's rule never looks at classes.",
         **KEPT,
     )
     return bool(wanted or ignored)
+
+
+def switch_classes(agnostic: bool) -> None:
+    """Set the form's "Classes do not count"; for a button elsewhere on the page, as its callback."""
+    st.session_state[AGNOSTIC] = agnostic
 
 
 def _tomograms(prediction: ObjectTable, reference: ObjectTable) -> tuple[str, ...] | None:

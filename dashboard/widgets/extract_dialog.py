@@ -3,12 +3,14 @@
 from typing import Any
 
 import streamlit as st
+import yaml
 
 from dashboard.widgets.job_card import follow
 from dashboard.widgets.launching import launch_button
 from dashboard.widgets.numbers import moment, plural, size
 from dashboard.widgets.task_form import task_form
 from engine.errors import UserError
+from engine.jobs import JobRecord
 from engine.objects import ObjectTable
 from engine.project import Project
 from engine.tasks import find_task, validated
@@ -49,13 +51,18 @@ def extract_dialog(project: Project, name: str, table: ObjectTable, shown: Objec
     launch_button(project, task, raw, f"Extract {count:,} {'box' if count == 1 else 'boxes'}")
 
 
-def last_extraction(project: Project) -> None:
-    """How the last extraction stands: a bar while it runs, a failure, or where its boxes are."""
-    job = follow(project, "extract", "extract")
+def last_extraction(project: Project, table: str) -> None:
+    """How the last extraction from `table` stands: a bar while it runs, a failure, or where its boxes are."""
+    job = follow(project, "extract", "extract", of=lambda job: _table_of(job) == table)
     if job is not None and job.state == "done" and job.outputs:
         boxes = sum(output["objects"] for output in job.outputs)
         folder = job.outputs[-1]["name"].split("/", 1)[0]
-        st.caption(f"{boxes:,} boxes in {FOLDER}/{folder} ({moment(job.created)})")
+        st.caption(f"{plural(boxes, 'box', 'boxes')} in {FOLDER}/{folder} ({moment(job.ended or job.created)})")
+
+
+def _table_of(job: JobRecord) -> object:
+    given = yaml.safe_load(job.parameters_text())
+    return given.get("table") if isinstance(given, dict) else None
 
 
 def _in_angstrom(shown: ObjectTable, edge: int) -> str:

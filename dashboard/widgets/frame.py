@@ -24,6 +24,13 @@ _CSS = """
 .td-line { opacity: 0.72; font-size: 0.9rem; margin: 0; }
 [class*="st-key-row-"] { position: relative; }
 [class*="st-key-row-"] > [class*="-reset"] { position: absolute; right: 24px; top: -5px; width: auto; z-index: 1; }
+/* Inside the field, left of its own buttons: over the label it would hide the words of a narrow one. */
+[class*="st-key-row-"]:has([data-testid="stNumberInput"], [data-testid="stSelectbox"], [data-testid="stTextInput"])
+  > [class*="-reset"] { top: auto; bottom: 1px; }
+[class*="st-key-row-"]:has([data-testid="stNumberInput"]) > [class*="-reset"] { right: 58px; }
+[class*="st-key-row-"]:has([data-testid="stNumberInputClearButton"]) > [class*="-reset"] { right: 80px; }
+[class*="st-key-row-"]:has([data-testid="stSelectbox"]) > [class*="-reset"] { right: 30px; }
+[class*="st-key-row-"]:has([data-testid="stTextInput"]) > [class*="-reset"] { right: 2px; }
 .st-key-preview-bar { height: 2.7rem; }
 .td-number { font-variant-numeric: tabular-nums; }
 </style>

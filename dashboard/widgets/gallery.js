@@ -7,7 +7,8 @@ const SHEETS_AHEAD = 2;
 const PLANE_NAMES = { z: "XY", y: "XZ", x: "YZ" };
 const HELP = `Click, shift-click, ctrl-click, arrows (shift extends), ctrl+a, Escape: select
 a accept · r reject · u undecided
-1 to 9: class · Delete: delete`;
+1 to 9: class · Delete: delete
+ctrl+z, ctrl+shift+z: undo, redo`;
 
 const galleries = (globalThis.__tomodeckGalleries ??= new Map()); // survive a remount with place and pictures
 const events = import(new URL("{{EVENTS_URL}}", location.origin));
@@ -347,6 +348,11 @@ class Gallery {
     const { state } = this;
     const { count } = state.rows;
     const control = event.ctrlKey || event.metaKey;
+    const way = control && { z: event.shiftKey ? "redo" : "undo", y: "redo" }[event.key.toLowerCase()];
+    if (way) {
+      state.flush([[way, {}]]);
+      return true;
+    }
     if (control && event.key.toLowerCase() === "a") {
       state.select(state.rows.id);
       return true;

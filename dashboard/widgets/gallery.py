@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.viewer import crop_sheets, gallery_rows
+from dashboard.viewer.contents import runs
 from dashboard.viewer.hearing import acknowledged, hear
 from dashboard.viewer.outbox import Event
 from dashboard.viewer.routes import STATIC_URL
@@ -102,9 +103,9 @@ def gallery(
     -------
     list of dict
         {"type": "selected", "ids": […]}, {"type": "verdict", "ids": […], "verdict": "accepted" | "rejected" | ""},
-        {"type": "class", "ids": […], "name": …}, {"type": "delete", "ids": […]}. What was done to many objects in a
-        row comes as few events; the browser shows verdicts and classes at once, and when the page answers with a table
-        that says otherwise, what the table says.
+        {"type": "class", "ids": […], "name": …}, {"type": "delete", "ids": […]}, {"type": "undo"}, {"type": "redo"}.
+        What was done to many objects in a row comes as few events; the browser shows verdicts and classes at once, and
+        when the page answers with a table that says otherwise, what the table says.
     """
     shown = _prepared(project, table, version, order, key)
     tab, told, pending = f"{current.session_id()} {key}", f"{key}.told", f"{key}.pending"
@@ -180,10 +181,6 @@ def _still_there(known: _Prepared) -> bool:
 
 
 def _runs(ids: np.ndarray, selected: Sequence[int]) -> list[list[int]]:
-    """Places of the selected among the shown, as [first, last] of each run: all of 100,000 is one."""
+    """Places of the selected among the shown, as runs."""
     places = pd.Index(ids).get_indexer(np.asarray(selected, dtype=np.int64))
-    places = np.unique(places[places >= 0])
-    if not len(places):
-        return []
-    breaks = np.flatnonzero(np.diff(places) > 1)
-    return [[int(a), int(b)] for a, b in zip(places[[0, *(breaks + 1)]], places[[*breaks, -1]], strict=True)]
+    return runs(places[places >= 0])

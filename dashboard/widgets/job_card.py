@@ -1,5 +1,7 @@
 """How a job looks on a page: one row with its state, and a card that follows a job until it ends."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dashboard.widgets.frame import explained
@@ -34,12 +36,23 @@ def progress_bar(job: JobRecord) -> None:
     st.progress(min(max(job.fraction, 0.0), 1.0), text=words or job.state)
 
 
-def follow(project: Project, task: str, key: str) -> JobRecord | None:
+def follow(
+    project: Project, task: str, key: str, of: Callable[[JobRecord], bool] = lambda job: True
+) -> JobRecord | None:
     """Show the newest job of a task on the page that launched it: live while active, then its outcome.
 
     Returns the job as it is now, so that the page can offer the next step; the page is rerun once when it ends.
+
+    Parameters
+    ----------
+    project, task
+        Whose jobs.
+    key
+        For the keys of the widgets.
+    of
+        Which of them count, where a page is about one thing alone.
     """
-    newest = next((j for j in list_jobs(project.root) if j.task == task), None)
+    newest = next((j for j in list_jobs(project.root) if j.task == task and of(j)), None)
     if newest is None:
         return None
     if newest.active:
@@ -56,5 +69,5 @@ def follow(project: Project, task: str, key: str) -> JobRecord | None:
 
         live()
     elif newest.state in ("failed", "lost"):
-        st.error(f"Last run ({moment(newest.created)}): {newest.message}", icon=":material/error:")
+        st.error(f"Last run ({moment(newest.ended or newest.created)}): {newest.message}", icon=":material/error:")
     return newest

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.widgets.command_line import FOLDER, engine_command
 from engine.errors import UserError
 from engine.jobs import launch
 from engine.project import Project
@@ -30,11 +31,11 @@ def launch_button(project: Project, task: Task, raw: Mapping[str, Any], label: s
             st.rerun()
     if text:
         with st.popover("Same from the command line", type="tertiary"):
-            st.caption("Save as params.yaml:")
+            st.caption(f"Save as params.yaml in {FOLDER}, and run there:")
             st.code(text, language="yaml")
             st.code(command(project, task), language="bash")
 
 
 def command(project: Project, task: Task) -> str:
     """The command line that runs `params.yaml`."""
-    return f"python -m engine run {task.name} params.yaml --project {project.root}"
+    return engine_command("run", task.name, "params.yaml", "--project", project.root)

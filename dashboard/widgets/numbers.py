@@ -1,6 +1,14 @@
 """Numbers as people read them: units beside them, three significant digits, times and sizes in words."""
 
+from collections.abc import Sequence
 from datetime import datetime
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from engine.words import plural
+
+__all__ = ["dashed", "duration", "moment", "plural", "shape", "size", "voxel_size"]
 
 
 def size(n_bytes: float) -> str:
@@ -40,6 +48,6 @@ def voxel_size(angstrom: tuple[float, float, float]) -> str:
     return " × ".join(f"{v:.4g}" for v in angstrom)
 
 
-def plural(count: int, noun: str) -> str:
-    """1 tomogram, 2 tomograms, 1,200 tomograms."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def dashed(table: pd.DataFrame, measures: Sequence[str]) -> Styler:
+    """A table whose `measures` have three digits, and a dash where there is none: Streamlit itself writes None."""
+    return table.style.format("{:.3f}", subset=list(measures), na_rep="–")

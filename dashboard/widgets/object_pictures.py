@@ -109,3 +109,5 @@ def take_event(project: Project, name: str, version: str, event: dict[str, Any])
         table_editing.change(project, name, version, lambda t: set_class(t, ids, event["name"]))
     elif kind == "delete":
         table_editing.change(project, name, version, lambda t: delete(t, ids))
+    elif kind in ("undo", "redo"):
+        table_editing.step(project, name, version, forward=kind == "redo")

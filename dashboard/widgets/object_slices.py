@@ -11,8 +11,18 @@ from engine.objects import ObjectTable, add, apply_changes, delete
 from engine.project import Project
 
 
-def slices(project: Project, name: str, version: str, shown: ObjectTable, height: int) -> None:
-    """The viewer, moved to the object that was selected last."""
+def slices(project: Project, name: str, version: str, table: ObjectTable, shown: ObjectTable, height: int) -> None:
+    """The viewer, moved to the object that was selected last.
+
+    Parameters
+    ----------
+    project, name, version
+        Which table.
+    table, shown
+        All of its rows, and those that pass the filter.
+    height
+        Pixels.
+    """
     chosen = table_editing.selected(shown)
     goto = None
     last = chosen[-1] if chosen else None
@@ -29,6 +39,7 @@ def slices(project: Project, name: str, version: str, shown: ObjectTable, height
     if tomogram is None:
         empty("The tomogram of these objects is no longer among the sources.")
         return
+    here = shown.rows[shown.rows["tomogram"] == tomogram.name]
     viewer(
         tomogram,
         overlays=[o.hidden() for o in overlay_layers(project, tomogram.name)],
@@ -39,6 +50,7 @@ def slices(project: Project, name: str, version: str, shown: ObjectTable, height
                 selected=chosen,
                 editable=True,
                 new_class=str(shown.rows["class"].mode().iloc[0]) if len(shown) else "particle",
+                shown=here["id"].to_numpy() if len(shown) < len(table) else None,
             )
         ],
         goto=goto,

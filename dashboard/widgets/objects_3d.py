@@ -13,6 +13,10 @@ MOST = 30_000
 """Points that a browser turns without a stall."""
 
 
+CAMERA = {"eye": {"x": 1.55, "y": 1.55, "z": 1.25}, "center": {"x": 0, "y": 0, "z": -0.12}}
+"""Far enough away for the nearest corner of a flat tomogram, with the names of its axes, to be in the picture."""
+
+
 def objects_3d(project: Project, table: ObjectTable, tomogram: str, selected: list[int]) -> None:
     """A view that turns with the mouse; selected objects are larger."""
     rows = table.rows[table.rows["tomogram"] == tomogram]
@@ -42,7 +46,11 @@ def objects_3d(project: Project, table: ObjectTable, tomogram: str, selected: li
     figure.update_layout(
         height=460,
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        scene={"aspectmode": "data", **{f"{axis}axis": {"title": f"{axis} (voxel)"} for axis in "xyz"}},
+        scene={
+            "camera": CAMERA,
+            "aspectmode": "data",
+            **{f"{axis}axis": {"title": f"{axis} (voxel)"} for axis in "xyz"},
+        },
         legend={"x": 0, "y": 1, "itemsizing": "constant"},
         uirevision=tomogram,
     )

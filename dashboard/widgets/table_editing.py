@@ -12,9 +12,11 @@ import streamlit as st
 
 from engine.errors import UserError
 from engine.objects import ObjectTable, filter_by, split_by
+from engine.objects.review import ACCEPTED, REJECTED, UNDECIDED_WORD
 from engine.project import Project, TableConflict
 from engine.project.merging import save_merging
 
+VERDICT_WORDS = [ACCEPTED, UNDECIDED_WORD, REJECTED]
 SELECTED = "objects.selected"
 REFUSED = "objects.refused"
 """Counts edits that were not saved: the viewer, which shows an edit at once, must fetch the objects anew."""
@@ -184,6 +186,7 @@ def filters(table: ObjectTable) -> ObjectTable:
     with st.popover(f"Filter ({active})" if active else "Filter"):
         tomograms = st.multiselect("Tomograms", sorted(rows["tomogram"].unique()), key="objects.tomograms")
         classes = st.multiselect("Classes", sorted(rows["class"].unique()), key="objects.classes")
+        verdicts = st.multiselect("Verdicts", VERDICT_WORDS, key="objects.verdicts")
         left, right = st.columns(2)
         numbers = {}
         for column, name, unit in ((left, "size", " (voxel)"), (right, "score", "")):
@@ -199,13 +202,15 @@ def filters(table: ObjectTable) -> ObjectTable:
         size=numbers["size"],
         classes=classes or None,
         tomograms=tomograms or None,
+        verdicts=verdicts or None,
     )
 
 
-FILTERS = ("tomograms", "classes", "least-size", "most-size", "least-score", "most-score")
+NAMES = ("tomograms", "classes", "verdicts")
+FILTERS = (*NAMES, "least-size", "most-size", "least-score", "most-score")
 
 
 def _clear() -> None:
     for name in FILTERS:
-        st.session_state[f"objects.{name}"] = [] if name in ("tomograms", "classes") else None
+        st.session_state[f"objects.{name}"] = [] if name in NAMES else None
     redraw()

@@ -19,6 +19,8 @@ PAGE = "page"
 
 TEXTUAL = (list, tuple, dict)
 """Kinds of fields that are typed as text where there is nothing to choose from."""
+EXAMPLES = {int: "ribosome=1, proteasome=2", float: "ribosome=120, proteasome=80"}
+"""What is typed into a field of pairs, by the kind of their values."""
 
 
 class Described(Protocol):
@@ -150,10 +152,10 @@ def _field(
             st.session_state[key] = [v for v in held if v in offered]
         elif held not in offered:
             st.session_state[key] = ""
-    # The arrow lies over the label's line (see frame.py), so that nothing moves under the mouse when it appears.
+    # The arrow lies inside the field (see frame.py), so that nothing moves under the mouse when it appears.
     with st.container(gap=None, key=f"row-{key.replace('.', '-')}"):
         value = _widget(key, field, offered)
-        if _changed(task, name, field, start) and not source:
+        if _changed(task, name, field, start) and not source and not _resets_itself(field, default):
 
             def reset() -> None:
                 st.session_state[key] = default
@@ -167,6 +169,12 @@ def _field(
                 help=f"Back to {'empty' if default in (None, '') else default}",
             )
     return value
+
+
+def _resets_itself(field: FieldInfo, default: Any) -> bool:
+    """Whether the widget has its own way back: a toggle, and a number that its own cross makes empty."""
+    kind, optional = _kind(field.annotation)
+    return kind is bool or (kind in (int, float) and optional and default is None)
 
 
 def _carry_over(key: str) -> None:
@@ -206,11 +214,11 @@ def _widget(key: str, field: FieldInfo, choices: Sequence[str]) -> Any:
             max_value=high,
             value=None if optional or field.is_required() else "min",
             step=step,
-            placeholder=str(extra.get("empty", "all")) if optional else None,
+            placeholder=str(extra.get("empty", "none")) if optional else None,
             **shared,
         )
     if get_origin(kind) in TEXTUAL:
-        example = "ribosome=120, proteasome=80" if get_origin(kind) is dict else "1, 2, 3"
+        example = EXAMPLES.get(get_args(kind)[1], "name=value") if get_origin(kind) is dict else "1, 2, 3"
         return from_text(st.text_input(placeholder=example, **shared), kind)
     return st.text_input(**shared)
 

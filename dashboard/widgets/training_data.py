@@ -31,6 +31,8 @@ def training_data_part(project: Project, raw: Mapping[str, Any]) -> None:
             for known in data.classes:
                 objects = None if pair.objects is None else len(pair.objects.get(known.label, ()))
                 line[known.name] = objects if objects is not None else counts.get(known.label, 0)
+            if parameters.hard_negatives:
+                line["Rejected picks"] = 0 if pair.rejected is None or role == "validation" else len(pair.rejected)
             lines.append(line)
     counted = "objects" if any(pair.objects is not None for pair in data.pairs) else "voxels"
     st.markdown(f"**Data** :gray[{counted} of each class]")

@@ -10,6 +10,7 @@ from engine.errors import UserError
 from engine.objects import ObjectTable, known_angles, rotation_from_relion
 from engine.objects.orientations import deepfinder_from_rotation, rotation_from_deepfinder
 from engine.objects.table import ANGLES
+from engine.words import plural
 
 DECIMALS = 9
 """Digits of angles (degrees) that converting them from one convention to another leaves as they were."""
@@ -78,14 +79,17 @@ def objects_from_table(table: ObjectTable, labels: Mapping[str, int], *, compat:
     if strange.any():
         name = rows["class"].iloc[int(np.argmax(strange))]
         raise UserError(
-            f"{int(strange.sum()):,} objects have a class without a label, the first {name!r} (labels are known of "
-            f"{', '.join(labels) or 'no class'}): add the class to the feature library, or leave these objects out."
+            f"{plural(int(strange.sum()), 'object')} without a label for the class, the first {name!r} (labels are "
+            f"known of {', '.join(labels) or 'no class'}): add the class to the feature library, or leave these "
+            "objects out."
         )
     centres = table.coordinates_zyx()
     lost = ~np.isfinite(centres).all(axis=1)
     if lost.any():
         first = int(rows["id"].iloc[int(np.argmax(lost))])
-        raise UserError(f"{int(lost.sum()):,} objects have no position, the first is object {first}: remove them.")
+        raise UserError(
+            f"{plural(int(lost.sum()), 'object')} without position, the first is object {first}: remove them."
+        )
     angles = rows[list(ANGLES)].to_numpy(dtype=np.float64)
     known = known_angles(angles)
     matrices = np.full((len(rows), 3, 3), np.nan)

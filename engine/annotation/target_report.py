@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.annotation.pasting import Counts
+from engine.words import plural
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class TargetReport:
         found = []
         names = {c.label: c.name for c in self.classes}
         for each in self.classes:
-            line = f"{each.name} (label {each.label}): {each.objects:,} objects, {each.voxels:,} voxels"
+            line = f"{each.name} (label {each.label}): {plural(each.objects, 'object')}, {plural(each.voxels, 'voxel')}"
             for count, what in (
                 (each.clipped, "cut by a face of the tomogram"),
                 (each.outside, "without a voxel in it"),

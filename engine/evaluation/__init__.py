@@ -11,6 +11,7 @@ from engine.evaluation.metrics import METRICS, Metric, find_metric
 from engine.evaluation.report import as_json, as_text, threshold_words
 from engine.evaluation.scenes import Settings
 from engine.evaluation.scoring import ALL, Evaluation, evaluate
+from engine.evaluation.shared_classes import classes_are_shared, of_known_class
 
 __all__ = [
     "ALL",
@@ -23,11 +24,13 @@ __all__ = [
     "as_text",
     "average_precision",
     "best",
+    "classes_are_shared",
     "compare",
     "distance_curve",
     "evaluate",
     "f_score",
     "find_metric",
+    "of_known_class",
     "precision_recall_curve",
     "threshold_words",
 ]

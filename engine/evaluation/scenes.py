@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from engine.errors import UserError
+from engine.errors import UserError, quoted
 from engine.evaluation import kaggle, picket, shrec
 from engine.evaluation.metrics import Metric, find_metric
 from engine.evaluation.neighbours import Neighbours, Outcome, find_neighbours
+from engine.evaluation.shared_classes import classes_are_shared, of_known_class
 from engine.objects import ObjectTable, TomogramGeometry
 
 ANY_CLASS = "any class"
@@ -256,11 +257,16 @@ def prepare(
     if not len(truths):
         raise UserError("No reference is left to compare with: choose other classes, tomograms or slices.")
     names = sorted(set(truths["class"]) | set(picks["class"]))
-    shared = set(truths["class"]) & set(picks["class"])
-    if not agnostic and len(picks) and not shared:
+    if not agnostic and len(picks) and not set(truths["class"]) & set(picks["class"]):
         notes.append(
-            f"No prediction has a class of the references (predicted: {', '.join(sorted(set(picks['class'])))}): "
+            f"No prediction has a class of the references (predicted: {_some(sorted(set(picks['class'])))}): "
             "compare class-agnostic."
+        )
+    elif not agnostic and len(prediction) and not classes_are_shared(prediction, reference):
+        alike = of_known_class(prediction, reference)
+        notes.append(
+            f"Only {alike:,} of {len(prediction):,} predictions have a class of the references, and all others are "
+            "false whatever they lie on: compare class-agnostic."
         )
     geometry = {name: _geometry(name, reference, prediction) for name in tomograms}
     picks, truths = picks.reset_index(drop=True), truths.reset_index(drop=True)
@@ -310,7 +316,7 @@ def _geometry(name: str, reference: ObjectTable, prediction: ObjectTable) -> Tom
     for table in (reference, prediction):
         if name in table.tomograms:
             return table.tomograms[name]
-    raise UserError(f"The size of tomogram {name!r} is not known: add it to the project first.")
+    raise UserError(f"The size of tomogram {quoted(name)} is not known: neither list says it.")
 
 
 def _in_reference_voxels(

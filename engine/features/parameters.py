@@ -116,13 +116,14 @@ def slices_to_fit(depth: int, size: int, lower_z: int | None, upper_z: int | Non
     """
     lower = 0 if lower_z is None else lower_z
     upper = depth if upper_z is None else upper_z
-    what = f"The slice limits for fitting are {lower} … {upper}, the tomogram has {depth} slices"
+    what = f"The slice limits for fitting are {lower} … {upper}, the tomogram has {depth} slice{'s' * (depth != 1)}"
     if lower < 0 or upper > depth:
         raise UserError(f"{what}: they must lie within 0 … {depth}.")
     if lower >= upper:
         raise UserError(f"{what}: the lower limit must be less than the upper one.")
     if upper - lower < size:
         raise UserError(
-            f"{what}: at least {size} slices (one neighbourhood) are needed between them, these are {upper - lower}."
+            f"{what}: at least {size} slices (one neighbourhood) are needed between them, "
+            f"{'this is' if upper - lower == 1 else 'these are'} {upper - lower}."
         )
     return lower, upper

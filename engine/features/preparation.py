@@ -74,7 +74,7 @@ def normalise(blurred: np.ndarray) -> np.ndarray:
 def scale_in_place(volume: np.ndarray, value_range: tuple[float, float] | None = None) -> np.ndarray:
     """Do what `normalise` does to a float32 volume without a second copy of it; by another range where one is given."""
     low, high = volume.min(), volume.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
+    if not float(high) - float(low) <= float(np.finfo(volume.dtype).max):  # true of not-a-number, too
         raise UserError(
             f"The blurred densities reach {low:g} … {high:g}, too large for 32-bit numbers: rescale the tomogram."
         )

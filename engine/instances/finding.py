@@ -10,6 +10,7 @@ from engine.instances.candidates import Candidates, ClassSetting, nothing, passi
 from engine.instances.class_components import SPLIT, class_components
 from engine.instances.deepfinder_clusters import class_clusters, deepfinder_clusters
 from engine.instances.score_maps import LabelScores, ScoreMaps, check_same_shape, present_labels
+from engine.words import plural
 
 METHODS = ("peaks", "components", "mean shift")
 
@@ -126,7 +127,7 @@ def find_objects(
     shape = labels.shape if labels is not None else scores.shape if scores is not None else None
     kept = passing(candidates, list(by_label.values()), shape, exclude_border, merge)
     if progress is not None:
-        progress(1.0, f"{int(kept.sum()):,} objects")
+        progress(1.0, plural(int(kept.sum()), "object"))
     return Found(candidates, kept)
 
 

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from engine.errors import UserError
 from engine.instances.masks import connected_components
+from engine.words import span
 
 _FEW = 10
 """With fewer pieces nothing is suggested."""
@@ -99,9 +100,10 @@ def suggest_sizes(sizes: np.ndarray) -> SizeSuggestion:
     if not len(sizes):
         raise UserError("There is no piece whose size could be looked at: choose a particle cluster that has voxels.")
     edges, counts = size_histogram(sizes)
-    span = f"{sizes[0]:,} to {sizes[-1]:,} voxels"
+    reach = f"{span(sizes[0], sizes[-1])} voxels"
     if len(sizes) < _FEW:
-        reason = f"There are only {len(sizes)} pieces, of {span}: too few to tell speckle from particles."
+        there = "There is only 1 piece" if len(sizes) == 1 else f"There are only {len(sizes)} pieces"
+        reason = f"{there}, of {reach}: too few to tell speckle from particles."
         return SizeSuggestion(None, None, False, reason, edges, counts)
 
     valley = _valley(sizes)
@@ -125,10 +127,10 @@ def suggest_sizes(sizes: np.ndarray) -> SizeSuggestion:
             )
         elif not len(small):
             minimum = 0
-            said = f"There is no gap between small and large ({span}), and the smallest hold much of the volume"
+            said = f"There is no gap between small and large ({reach}), and the smallest hold much of the volume"
         else:
             said = (
-                f"There is no clear gap between small and large ({span}), but the {_share(len(small), len(sizes))} of "
+                f"There is no clear gap between small and large ({reach}), but the {_share(len(small), len(sizes))} of "
                 f"the pieces below {minimum:,} voxels hold only {_share(small.sum(), usual.sum())} of the volume"
             )
     maximum, more = _upper(sizes, typical)

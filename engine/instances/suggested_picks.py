@@ -14,6 +14,7 @@ from engine.instances.dips import Landscape, landscape, merge_basins
 from engine.instances.masks import particle_mask, slices_to_pick
 from engine.instances.measures import Instances, centroids, check_sizes, keep_only
 from engine.instances.suggestions import suggest_particle_cluster
+from engine.words import plural, span
 
 GOLD_FROM = 2.0
 """Gold is looked for above so many times the darkness of a typical piece."""
@@ -190,7 +191,7 @@ def suggest_picks(
     chosen = found.where(kept)
     instance_map = np.zeros(density.shape, np.int32)
     instance_map[slices] = keep_only(pieces, chosen)
-    report(1.0, f"Found {len(chosen)} particles")
+    report(1.0, f"Found {plural(len(chosen), 'particle')}")
     return SuggestedPicks(instance_map, _moved(chosen, lower), peaks[kept], tuple(settings))
 
 
@@ -239,7 +240,7 @@ def suggest_workflow(scores: Mapping[str, np.ndarray]) -> WorkflowSuggestion:
     ranked = sorted(worth, key=lambda name: -worth[name])
     best = ranked[0]
     found = scores[best]
-    reason = f"{best} finds {len(found):,} pieces that stand out"
+    reason = f"{best} finds {plural(len(found), 'piece')} that {'stands' if len(found) == 1 else 'stand'} out"
     if len(found):
         reason += f", with a median compactness of {np.median(found):.2f} (1 = balls)"
     if len(ranked) > 1:
@@ -305,8 +306,10 @@ def _neck(land: Landscape, dark: np.ndarray, given: SuggestionParameters, settin
         return np.inf
     neck = float(np.median(depths))
     reason = (
-        f"The {len(depths):,} pieces that stand out from the noise hold balls of {depths.min():.1f} to "
-        f"{depths.max():.1f} voxels radius, typically {neck:.1f}: where the mask is deeper it is inside one particle."
+        f"{'The piece' if len(depths) == 1 else f'The {len(depths):,} pieces'} that "
+        f"{'stands out from the noise holds a ball' if len(depths) == 1 else 'stand out from the noise hold balls'} of "
+        f"{span(depths.min(), depths.max(), '.1f')} voxels radius, typically {neck:.1f}: where the mask is deeper it "
+        "is inside one particle."
     )
     settings.append(ChosenSetting("widest_neck", neck, reason, True))
     return neck
@@ -322,10 +325,10 @@ def _gold(peaks: np.ndarray, given: SuggestionParameters, settings: list[ChosenS
         reason = "No piece is so much darker than the others that it must be gold."
     else:
         gold = seen[seen > limit]
-        pieces = "1 piece" if len(gold) == 1 else f"{len(gold):,} pieces"
         reason = (
-            f"{pieces} of {gold.min():.1f} to {gold.max():.1f} noise units, far darker than the others "
-            f"({seen[seen <= limit].max():.1f} at most, typically {np.median(seen):.1f}), are left out as gold."
+            f"{plural(len(gold), 'piece')} of {span(gold.min(), gold.max(), '.1f')} noise units, far darker than the "
+            f"others ({seen[seen <= limit].max():.1f} at most, typically {np.median(seen):.1f}), "
+            f"{'is' if len(gold) == 1 else 'are'} left out as gold."
         )
     settings.append(ChosenSetting("darkest", limit, reason, True))
     return limit

@@ -12,6 +12,7 @@ from engine.instances.masks import connected_components
 from engine.instances.measures import centroids
 from engine.instances.sizes import component_sizes, suggest_sizes
 from engine.instances.watersheds import h_maxima_watershed
+from engine.words import plural, span
 
 
 @dataclass(frozen=True)
@@ -124,14 +125,10 @@ def suggest_particle_cluster(labels: np.ndarray, density: np.ndarray) -> Cluster
     rival = min(others, key=lambda c: (-votes.count(c.cluster), c.voxels, c.cluster))
     said = [
         (best is smallest, f"it has {_percent(best.share)} of the voxels"),
-        (
-            best is apart,
-            f"its {best.components:,} pieces hang together less (the largest holds {_percent(best.largest_share)} of "
-            f"it, against {_percent(rival.largest_share)} in cluster {rival.cluster})",
-        ),
+        (best is apart and _differ(best, rival), _apart(best, rival)),
         (best is darkest, f"it is darker (mean density {best.mean_density:.4g} against {rival.mean_density:.4g})"),
     ]
-    for_it = [text for holds, text in said if holds]
+    for_it = [text for holds, text in said if holds] or [_apart(best, rival)]
     signs = ((smallest, "fewer voxels"), (apart, "smaller pieces"), (darkest, "a darker density"))
     against = [text for sign, text in signs if sign is not best]
     reason = f"Cluster {best.cluster} is probably the particles: {_listed(for_it)}"
@@ -174,8 +171,8 @@ def suggest_min_distance(mask: np.ndarray, h: float = 1.0) -> DistanceSuggestion
     radius = float(np.cbrt(0.75 * mean / np.pi))
     wanted = max(1, round(radius))
     reason = (
-        f"Divided at its necks the mask has {len(kept):,} pieces of {kept[0]:,} to {kept[-1]:,} voxels (speckle and "
-        f"huge ones left out), on average {mean:,.0f}, the volume of a ball of radius {radius:.1f} voxels"
+        f"Divided at its necks the mask has {plural(len(kept), 'piece')} of {span(kept[0], kept[-1])} voxels (speckle "
+        f"and huge ones left out), on average {mean:,.0f}, the volume of a ball of radius {radius:.1f} voxels"
     )
     if wanted > most:
         reason += f", but this volume is only wide enough for {most}"
@@ -194,6 +191,23 @@ def _figures(labels: np.ndarray, density: np.ndarray, label: int, known: int) ->
         largest_share=float(pieces.sizes.max() / voxels),
         median_compactness=float(np.median(pieces.scores)),
         mean_density=float(np.mean(density[inside], dtype=np.float64)),
+    )
+
+
+def _differ(best: ClusterFigures, rival: ClusterFigures) -> bool:
+    return best.components != rival.components or _percent(best.largest_share) != _percent(rival.largest_share)
+
+
+def _apart(best: ClusterFigures, rival: ClusterFigures) -> str:
+    """What the pieces of the two say; shares that read the same are not set against each other."""
+    pieces, those = plural(best.components, "piece"), plural(rival.components, "piece")
+    ours, theirs = _percent(best.largest_share), _percent(rival.largest_share)
+    if ours == theirs:
+        return f"it falls into {pieces} (cluster {rival.cluster} into {those})"
+    hang = "piece hangs" if best.components == 1 else "pieces hang"
+    return (
+        f"its {best.components:,} {hang} together less (the largest holds {ours} of it, against {theirs} in cluster "
+        f"{rival.cluster})"
     )
 
 

@@ -18,6 +18,11 @@ ACCEPTED, REJECTED, UNDECIDED = "accepted", "rejected", ""
 VERDICTS = (ACCEPTED, UNDECIDED, REJECTED)
 """In the order in which they are sorted."""
 
+Which = Literal["all", "not rejected", "accepted"]
+"""Which objects are written for other programs."""
+UNDECIDED_WORD = "undecided"
+"""What people and steps call the empty verdict."""
+
 SortBy = Literal["id", "tomogram", "class", "score", "size", "verdict"]
 
 
@@ -42,6 +47,52 @@ def set_verdict(table: ObjectTable, ids: Collection[int], verdict: str) -> Objec
     column = verdicts(table)
     column[table.rows["id"].isin(list(ids)).to_numpy()] = verdict
     return table.with_rows(table.rows.assign(**{VERDICT: column}))
+
+
+def of_verdicts(table: ObjectTable, words: Collection[str], keep: bool = True) -> ObjectTable:
+    """Only the objects with one of these verdicts, or only the others.
+
+    Parameters
+    ----------
+    table
+        The table before.
+    words
+        "accepted", "rejected", "undecided" (also "").
+    keep
+        Whether those named stay, or go.
+
+    Raises
+    ------
+    UserError
+        A word that is no verdict.
+    """
+    meant = {UNDECIDED if word == UNDECIDED_WORD else word for word in words}
+    for word in meant:
+        if word not in VERDICTS:
+            raise UserError(f"{word!r} is no verdict: choose accepted, rejected or undecided.")
+    named = np.isin(verdicts(table), list(meant))
+    return table.with_rows(table.rows[named if keep else ~named])
+
+
+def without_rejected(table: ObjectTable) -> ObjectTable:
+    """The objects that a person has not found to be none."""
+    return of_verdicts(table, [REJECTED], keep=False)
+
+
+def to_write(table: ObjectTable, which: Which) -> ObjectTable:
+    """The objects that are meant when a table is written for another program."""
+    if which == "all":
+        return table
+    return of_verdicts(table, [ACCEPTED] if which == "accepted" else [REJECTED], keep=which == "accepted")
+
+
+def left_out_sentence(table: ObjectTable, which: Which) -> str:
+    """What `to_write` leaves out of a table; "" for nothing."""
+    count = len(table) - len(to_write(table, which))
+    if not count:
+        return ""
+    what = "rejected" if which == "not rejected" else "not accepted"
+    return f"{count:,} of {len(table):,} objects {'is' if count == 1 else 'are'} left out: {what} in the gallery."
 
 
 def set_class(table: ObjectTable, ids: Collection[int], name: str) -> ObjectTable:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.errors import UserError
+from engine.errors import UserError, quoted, shortened
 
 TEXT_COLUMNS = ("tomogram", "class")
 COORDINATES = ("x", "y", "z")
@@ -23,6 +23,18 @@ SHOWN_PROBLEMS = 3
 MOST_PROBLEMS = 1000
 """So many are described; a list of a million wrong rows helps nobody and takes minutes to write."""
 PARTLY = "is missing while other angles are known"
+
+
+class UnknownTomogram(UserError):
+    """A tomogram's size is needed and not known. Whoever knows where sizes are given says it with `by`."""
+
+    def __init__(self, what: str, tomogram: str):
+        self.what, self.tomogram = what, shortened(tomogram)
+        super().__init__(f"{what}: give its size, or add the tomogram to the project.")
+
+    def by(self, way_out: str) -> UserError:
+        """The error with another way out; NAME in it stands for the tomogram."""
+        return UserError(f"{self.what}: {way_out.replace('NAME', self.tomogram)}.")
 
 
 @dataclass(frozen=True)
@@ -90,7 +102,7 @@ class ObjectTable:
         which, names = pd.factorize(self.rows["tomogram"])
         unknown = sorted(set(names) - set(self.tomograms))
         if unknown:
-            raise UserError(f"The size of tomogram {unknown[0]!r} is not known: add it to the project first.")
+            raise UnknownTomogram(f"The size of tomogram {quoted(unknown[0])} is not known", str(unknown[0]))
         values = [getattr(self.tomograms[name], attribute) for name in names]
         return np.array(values, dtype=np.float64).reshape(-1, 3)[which]
 
@@ -289,7 +301,7 @@ def check(table: ObjectTable, classes: Collection[str] | None = None, sizes_need
 
 
 def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else repr(value) if isinstance(value, str) else str(value)
+    return f"{value:g}" if isinstance(value, float) else quoted(value) if isinstance(value, str) else str(value)
 
 
 def _numbers(rows: pd.DataFrame, name: str) -> np.ndarray:
@@ -297,7 +309,7 @@ def _numbers(rows: pd.DataFrame, name: str) -> np.ndarray:
     bad = values.isna() & rows[name].notna()
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise UserError(f"Row {row + 1}, column {name}: {rows[name].iloc[row]!r} is not a number.")
+        raise UserError(f"Row {row + 1}, column {name}: {quoted(rows[name].iloc[row])} is not a number.")
     return values.to_numpy(dtype=np.float64, na_value=np.nan)
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.annotation.classes import PALETTE, ObjectClass
 from engine.atomic import write_text
-from engine.errors import UserError, explain_os_errors
+from engine.errors import UserError, explain_os_errors, quoted
 from engine.remembered import Remembered
 
 __all__ = ["FILE_NAME", "PALETTE", "ObjectClass", "Settings", "check_name", "read_settings", "write_settings"]
@@ -62,7 +62,7 @@ def _read(path: Path) -> Settings:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(
-            f"{path}: {where} = {first['input']!r} is not allowed ({first['msg']}); mend that line."
+            f"{path}: {where} = {quoted(first['input'])} is not allowed ({first['msg']}); mend that line."
         ) from error
 
 

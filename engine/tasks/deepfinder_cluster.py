@@ -10,6 +10,7 @@ from engine.objects import ObjectTable, TomogramGeometry
 from engine.objects.formats import export, get_format
 from engine.tasks.task import Job
 from engine.volumes import open_volume
+from engine.words import plural
 
 FORMATS = {".xml": "deepfinder-xml", ".xlsx": "deepfinder-xlsx", ".txt": "deepfinder-txt"}
 
@@ -76,6 +77,6 @@ def run_files(
         }
     )
     export(ObjectTable(rows, {"0": geometry}), get_format(chosen), output, {})
-    job.log(f"{len(found):,} objects")
+    job.log(plural(len(found), "object"))
     job.output("table", output.name, output, objects=len(found))
     job.progress(1.0, "done")

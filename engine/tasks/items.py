@@ -1,9 +1,15 @@
 """Many tomograms in one job: one item each, and one that fails does not stop the others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from engine.errors import UserError
 from engine.tasks.task import Job
+
+Failure = tuple[str, str]
+"""The name of an item that failed, and its sentence."""
+
+MOST_NAMED = 6
+FIRST = " First: "
 
 
 def run_items(job: Job, names: Sequence[str], work: Callable[[str, Callable[[float, str], None]], str]) -> None:
@@ -26,7 +32,7 @@ def run_items(job: Job, names: Sequence[str], work: Callable[[str, Callable[[flo
     """
     for name in names:
         job.item(name, "waiting")
-    failed: list[str] = []
+    failed: list[Failure] = []
     for number, name in enumerate(names):
 
         def progress(fraction: float, text: str, number: int = number, name: str = name) -> None:
@@ -40,7 +46,7 @@ def run_items(job: Job, names: Sequence[str], work: Callable[[str, Callable[[flo
         except UserError as error:
             job.item(name, "failed", str(error))
             job.log(f"{name}: {error}")
-            failed.append(f"{name}: {error}")
+            failed.append((name, str(error)))
         else:
             job.item(name, "skipped" if line.startswith("kept") else "done", line)
             job.log(f"{name}: {line}")
@@ -48,10 +54,22 @@ def run_items(job: Job, names: Sequence[str], work: Callable[[str, Callable[[flo
         raise UserError(failure_sentence(failed, len(names)))
 
 
-def failure_sentence(failed: Sequence[str], total: int) -> str:
-    """What to say when some of `total` items failed, each with its own sentence in `failed`."""
+def failure_sentence(failed: Sequence[Failure], total: int) -> str:
+    """What to say when some of `total` items failed: which ones, and why the first of them did."""
+    first = ": ".join(failed[0])
     if total == 1:
-        return failed[0]
+        return first
+    names = list(dict.fromkeys(name for name, _ in failed))
+    which = ", ".join(names[:MOST_NAMED])
+    if len(names) > MOST_NAMED:
+        which += f" and {len(names) - MOST_NAMED:,} more"
     if len(failed) == total:
-        return f"All {total} failed. First: {failed[0]}"
-    return f"{len(failed)} of {total} failed; the others are done. First: {failed[0]}"
+        return f"All {total} failed: {which}.{FIRST}{first}"
+    which = f" Failed: {which}." if len(names) > 1 else ""
+    return f"{len(failed)} of {total} failed; the others are done.{which}{FIRST}{first}"
+
+
+def without_reason(sentence: str, known: Container[str]) -> str:
+    """The same less the first item's own sentence, where that was told before."""
+    summary, _, first = sentence.partition(FIRST)
+    return summary if first in known else sentence

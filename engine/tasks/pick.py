@@ -14,6 +14,7 @@ from engine.tasks.pick_parameters import PickParameters
 from engine.tasks.provenance import file_identity, open_for_science, stamp
 from engine.tasks.task import Box, Job, Preview, Task
 from engine.volumes import open_volume
+from engine.words import plural, span
 
 NAME = "pick"
 
@@ -49,7 +50,7 @@ def run(parameters: PickParameters, project: Project, job: Job) -> None:
                 class_name=parameters.class_name,
             )
         )
-        return f"{len(instances.sizes):,} objects"
+        return plural(len(instances.sizes), "object")
 
     failure: UserError | None = None
     try:
@@ -63,7 +64,7 @@ def run(parameters: PickParameters, project: Project, job: Job) -> None:
         name = project.tables.create(parameters.result_name, concatenate(tables), made_by)
         count = sum(len(t.rows) for t in tables)
         job.output("table", name, project.tables.path(name), objects=count)
-        job.log(f"{count:,} objects in the table {name}")
+        job.log(f"{plural(count, 'object')} in the table {name}")
     if failure is not None:
         raise failure
 
@@ -86,10 +87,10 @@ def preview(parameters: PickParameters, project: Project, tomogram: str, box: Bo
     picked = find_in_box(labels, density, parameters, box)
     if picked is None:
         return Preview(box, np.zeros(box.shape, np.int8), "The box lies outside the chosen slices.")
-    text = f"{len(picked.instances):,} objects in the box"
+    text = f"{plural(len(picked.instances), 'object')} in the box"
     if len(picked.instances):
         least, most, middle = (int(f(picked.instances.sizes)) for f in (np.min, np.max, np.median))
-        text += f", {least:,} to {most:,} voxels (median {middle:,})"
+        text += f", {span(least, most)} voxels" + (f" (median {middle:,})" if len(picked.instances) > 1 else "")
     basis = PickBasis(labels, density, picked.all_sizes, picked.reasons)
     return Preview(box, picked.instance_map, text, picked.centres, picked.instances.sizes, basis)
 

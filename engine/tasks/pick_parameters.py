@@ -30,11 +30,17 @@ class PickParameters(Parameters):
         1, title="Particle cluster", unit="label", ge=0, le=65535, help="The label that holds the particles."
     )
     lower_z: int | None = parameter(
-        None, title="From slice", unit="z", ge=0, help="First slice in which voxels count; empty = the first."
+        None,
+        title="From slice",
+        empty="first",
+        unit="z",
+        ge=0,
+        help="First slice in which voxels count; empty = the first.",
     )
     upper_z: int | None = parameter(
         None,
         title="to slice, included",
+        empty="last",
         beside=True,
         unit="z",
         ge=0,
@@ -79,6 +85,7 @@ class PickParameters(Parameters):
     widest_neck: float | None = parameter(
         None,
         title="Whole where deeper than",
+        empty="by typical piece",
         unit="voxel",
         gt=0,
         le=1000,
@@ -98,6 +105,7 @@ class PickParameters(Parameters):
     darkest: float | None = parameter(
         None,
         title="Darkest",
+        empty="by the gap",
         unit="σ of the noise",
         beside=True,
         gt=0,
@@ -123,6 +131,7 @@ class PickParameters(Parameters):
     min_size: int | None = parameter(
         None,
         title="Smallest",
+        empty="any",
         unit="voxel",
         ge=1,
         help="Leave out particles of fewer voxels; empty = keep all.",
@@ -130,6 +139,7 @@ class PickParameters(Parameters):
     max_size: int | None = parameter(
         None,
         title="Largest",
+        empty="any",
         beside=True,
         unit="voxel",
         ge=1,
@@ -147,6 +157,7 @@ class PickParameters(Parameters):
     min_separation: float | None = parameter(
         None,
         title="Merge closer than",
+        empty="none",
         unit="voxel",
         gt=0,
         le=1000,

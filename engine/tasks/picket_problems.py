@@ -8,6 +8,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from engine.errors import quoted
+
 Location = Sequence[Any]
 Problem = tuple[int, str]
 """Line, and the sentence without its full stop."""
@@ -140,7 +142,7 @@ def _shown(given: Any) -> str:
         return "(nothing)"
     if isinstance(given, bool):
         return "true" if given else "false"
-    text = repr(given)
+    text = quoted(given)
     return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + " …"
 
 

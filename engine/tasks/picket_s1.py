@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.errors import UserError, explain_os_errors
 from engine.features import METHODS, MODES, S1Parameters, S1Result, segment_each
-from engine.tasks.items import failure_sentence
+from engine.tasks.items import Failure, failure_sentence
 from engine.tasks.picket_yaml import GABOR, FeatureMode, S1File, TomogramInput, read_picket_file
 from engine.tasks.task import Job
 from engine.volumes import Volume, check_finite, open_volume, write_hdf5
@@ -37,7 +37,7 @@ def run_file(path: Path, job: Job) -> None:
     folder = Path(file.output_dir).expanduser() / file.dataset_name
     with explain_os_errors(folder, "create"):
         folder.mkdir(parents=True, exist_ok=True)
-    failed: list[str] = []
+    failed: list[Failure] = []
     per_tomogram = len(file.clustering_methods)
     total = len(file.feature_extraction_params) * len(file.inputs) * per_tomogram
     number = 0
@@ -54,14 +54,14 @@ def run_file(path: Path, job: Job) -> None:
                     for method, result in _segmented(file, given, mode, volume, filters, progress):
                         waiting.remove(method)
                         if isinstance(result, UserError):
-                            failed.append(f"{given.tomogram} ({mode.mode}, {method}): {result}")
-                            job.log(failed[-1])
+                            failed.append((f"{given.tomogram} ({mode.mode}, {method})", str(result)))
+                            job.log(": ".join(failed[-1]))
                             continue
                         filters = result.filters
                         _write(file, index, given, mode, method, volume.voxel_size, result, folder, job)
             except UserError as error:
-                failed += [f"{given.tomogram} ({mode.mode}, {method}): {error}" for method in waiting]
-                job.log(f"{given.tomogram} ({mode.mode}): {error}")
+                failed += [(f"{given.tomogram} ({mode.mode})", str(error))] * len(waiting)
+                job.log(": ".join(failed[-1]))
             number += per_tomogram
     if failed:
         raise UserError(failure_sentence(failed, total))

@@ -18,7 +18,7 @@ from engine.errors import UserError, explain_os_errors
 from engine.instances import MODES, S2Parameters, find_instances
 from engine.objects import TomogramGeometry, table_from_centroids
 from engine.objects.formats import picket
-from engine.tasks.items import failure_sentence
+from engine.tasks.items import Failure, failure_sentence
 from engine.tasks.picket_s1 import DATASET
 from engine.tasks.picket_yaml import ParticleMode, S2File, SegmentationInput, read_picket_file
 from engine.tasks.task import Job
@@ -40,7 +40,7 @@ def run_file(path: Path, job: Job) -> None:
     for place in ("instance_segmentations", "predicted_particles"):
         with explain_os_errors(folder / place, "create"):
             (folder / place).mkdir(parents=True, exist_ok=True)
-    failed: list[str] = []
+    failed: list[Failure] = []
     written: set[str] = set()
     total = len(file.inputs) * len(file.particle_extraction_params)
     for number, (given, mode) in enumerate((g, m) for g in file.inputs for m in file.particle_extraction_params):
@@ -49,8 +49,8 @@ def run_file(path: Path, job: Job) -> None:
         try:
             _one(given, mode, folder, written, job)
         except UserError as error:
-            failed.append(f"{given.segmentation} ({mode.mode}): {error}")
-            job.log(failed[-1])
+            failed.append((f"{given.segmentation} ({mode.mode})", str(error)))
+            job.log(": ".join(failed[-1]))
     if failed:
         raise UserError(failure_sentence(failed, total))
 

@@ -1,7 +1,7 @@
 """Which tasks there are. A new task is one file in this folder and one line here."""
 
 from engine.errors import UserError
-from engine.tasks import cluster, extract, fit_limits, pick, segment, simulate, targets, train, unsupervised
+from engine.tasks import cluster, extract, fit_limits, next_round, pick, segment, simulate, targets, train, unsupervised
 from engine.tasks.task import Task
 
 TASKS: dict[str, Task] = {
@@ -13,6 +13,7 @@ TASKS: dict[str, Task] = {
         train.TASK,
         segment.TASK,
         cluster.TASK,
+        next_round.TASK,
         fit_limits.TASK,
         extract.TASK,
         simulate.TASK,

@@ -12,6 +12,7 @@ from engine.simulation import phantom
 from engine.tasks.provenance import file_identity, stamp
 from engine.tasks.task import Job, Task
 from engine.volumes import write_mrc
+from engine.words import plural
 
 NAME = "simulate"
 FOLDER = "tomograms"
@@ -69,7 +70,7 @@ def run(parameters: SimulateParameters, project: Project, job: Job) -> None:
     # Last, so that a run that was ended before can be repeated.
     if not {FOLDER, str(folder)} & set(project.settings().sources):
         project.add_source(FOLDER, inside=True)
-    job.log(f"{len(table)} objects of {table.rows['class'].nunique()} classes in {target.name} (simulated)")
+    job.log(f"{plural(len(table), 'object')} of {table.rows['class'].nunique()} classes in {target.name} (simulated)")
 
 
 TASK = Task(

@@ -10,6 +10,7 @@ import numpy as np
 from engine.annotation import ObjectClass, find_class
 from engine.errors import UserError
 from engine.objects import ObjectTable, filter_by
+from engine.objects.review import without_rejected
 from engine.project import Project
 from engine.tasks.provenance import file_identity
 from engine.volumes import open_volume, voxel_size_problem
@@ -114,7 +115,7 @@ def choose(parameters: "TargetsParameters", project: Project) -> Chosen:
     """
     from engine.annotation.target_objects import check_labels
 
-    table = project.table(parameters.table)
+    table = without_rejected(project.table(parameters.table))
     library = project.classes
     wanted = parameters.classes or list(dict.fromkeys(table.rows["class"]))
     unknown = [name for name in wanted if name not in {c.name for c in library}]

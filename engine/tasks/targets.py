@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.errors import UserError
 from engine.objects import ObjectTable, filter_by
+from engine.objects.review import UNDECIDED, verdicts
 from engine.project import Project
 from engine.tasks.items import run_items
 from engine.tasks.provenance import file_identity, stamp, still_stands
@@ -30,11 +31,14 @@ Progress = Callable[[float, str], None]
 def run(parameters: TargetsParameters, project: Project, job: Job) -> None:
     """Write `segmentations/<tomogram>__<name>.mrc` (int8, 0 = background) for each tomogram."""
     chosen = choose(parameters, project)
+    open_table = _open_table(chosen, parameters, project)
+    judged = set(project.table(parameters.undecided).rows["tomogram"]) if parameters.undecided else set()
     names = parameters.tomograms or list(dict.fromkeys(chosen.table.rows["tomogram"]))
 
     def work(name: str, progress: Progress) -> str:
         tomogram = project.tomogram(name)
-        part = _objects_of(chosen, tomogram)
+        part = _objects_of(chosen, chosen.table, tomogram)
+        open_part = _objects_of(chosen, open_table, tomogram)
         target = project.segmentation_path(name, parameters.name)
         made_from = file_identity(project.readable(tomogram.path))
         with open_initial(parameters.initial, name, project) as initial:
@@ -43,6 +47,7 @@ def run(parameters: TargetsParameters, project: Project, job: Job) -> None:
                 "objects": _fingerprint(part),
                 "voxel_size": list(tomogram.voxel_size),
                 **({"initial": initial.identity} if initial else {}),
+                **({"undecided": _fingerprint(open_part)} if parameters.undecided else {}),
             }
             if target.exists():
                 made_by = project.segmentation(f"{name}__{parameters.name}").made_by
@@ -54,23 +59,29 @@ def run(parameters: TargetsParameters, project: Project, job: Job) -> None:
                     raise UserError(
                         f"{target.name} exists and {why}: choose another name in 'Save as', or switch 'Replace' on."
                     )
-            if not len(part) and initial is None:
+            # Where all was rejected nothing but background is known, and that is worth learning.
+            if not len(part) and initial is None and name not in judged:
                 raise UserError(
                     f"{parameters.table} has no object of the chosen classes in {name}: leave this tomogram out."
                 )
             if parameters.strategy == "spheres" and parameters.radius_unit == "Å" and tomogram.warning:
                 job.log(f"{name}: {tomogram.warning}")
             made = _make(chosen, parameters, part, tomogram, initial, None, progress)
+            left_open = _leave_open(made, chosen, open_part, tomogram, None)
         progress(1.0, "writing")
         # First the old description goes: it must never stand beside the new map.
         target.with_suffix(".yaml").unlink(missing_ok=True)
         write_mrc(target, made.labels, tomogram.voxel_size, tomogram.origin)
         for line in made.report.lines():
             job.log(f"{name}: {line}")
-        facts = {"table": parameters.table, **_description(made, chosen, initial, project)}
+        if left_open:
+            job.log(f"{name}: {left_open:,} voxels about {len(open_part):,} objects that nobody judged are left open")
+        asked = parameters.model_dump(mode="json")
+        facts = {"table": parameters.table, "parameters": asked, **_description(made, chosen, initial, left_open)}
         project.write_provenance(target, stamp(NAME, settings, made_from, **facts))
         job.output("segmentation", parameters.name, target, tomogram=name)
-        filled = sum(count for label, count in facts["labels"].items() if label != "0") / made.labels.size
+        filled = sum(count for label, count in facts["labels"].items() if label not in ("0", str(facts.get("open"))))
+        filled /= made.labels.size
         kinds = sum(1 for c in made.report.classes if c.objects)
         return f"{len(part):,} objects of {kinds} class{'es' * (kinds != 1)}, {filled:.1%} of the voxels"
 
@@ -86,10 +97,12 @@ def preview(parameters: TargetsParameters, project: Project, tomogram: str, box:
 
     chosen = choose(parameters, project)
     found = project.tomogram(tomogram)
-    part = _objects_of(chosen, found)
+    part = _objects_of(chosen, chosen.table, found)
+    open_part = _objects_of(chosen, _open_table(chosen, parameters, project), found)
     place = Place(found.shape, box.start, box.stop)
     with open_initial(parameters.initial, tomogram, project) as initial:
         made = _make(chosen, parameters, part, found, initial, place, None)
+        _leave_open(made, chosen, open_part, found, place)
     centres = part.coordinates_zyx()
     inside = ((centres >= np.array(box.start) - 0.5) & (centres < np.array(box.stop) - 0.5)).all(axis=1)
     seen = [c for c in made.report.classes if c.objects]
@@ -130,9 +143,33 @@ def _make(
     )
 
 
-def _objects_of(chosen: Chosen, tomogram: "Tomogram") -> ObjectTable:
-    """The chosen objects of one tomogram, which must have the shape that the table was made for."""
-    part = filter_by(chosen.table, tomograms=[tomogram.name])
+def _open_table(chosen: Chosen, parameters: TargetsParameters, project: Project) -> ObjectTable:
+    """Objects of the chosen classes without a verdict, of the table that the parameters name; else none."""
+    if not parameters.undecided:
+        return chosen.table.with_rows(chosen.table.rows.iloc[:0])
+    table = project.table(parameters.undecided)
+    undecided = table.with_rows(table.rows[verdicts(table) == UNDECIDED])
+    return filter_by(undecided, classes=list(chosen.labels))
+
+
+def _leave_open(
+    made: "Target", chosen: Chosen, objects: ObjectTable, tomogram: "Tomogram", place: "Place | None"
+) -> int:
+    """Leave the surroundings of these objects open, in spheres of the class radius; returns how many voxels."""
+    from engine.annotation.open_places import leave_open
+    from engine.annotation.target_objects import objects_from_table
+    from engine.annotation.targets import Place
+
+    if not len(objects):
+        return 0
+    edge = float(np.mean(tomogram.voxel_size))
+    radii = {c.label: c.radius / edge for c in chosen.classes} | chosen.radii_in_voxels(tomogram.voxel_size)
+    return leave_open(made.labels, objects_from_table(objects, chosen.labels), radii, place or Place(tomogram.shape))
+
+
+def _objects_of(chosen: Chosen, table: ObjectTable, tomogram: "Tomogram") -> ObjectTable:
+    """The objects of one tomogram, which must have the shape that the table was made for."""
+    part = filter_by(table, tomograms=[tomogram.name])
     stated = part.tomograms.get(tomogram.name)
     if len(part) and stated is not None and tuple(stated.shape) != tuple(tomogram.shape):
         sizes = " and ".join("×".join(str(n) for n in s) for s in (tomogram.shape, stated.shape))
@@ -149,7 +186,7 @@ def _fingerprint(part: ObjectTable) -> str:
     return hashlib.sha1(rows.encode(), usedforsecurity=False).hexdigest()
 
 
-def _description(made: "Target", chosen: Chosen, initial: NamedLabels | None, project: Project) -> dict[str, Any]:
+def _description(made: "Target", chosen: Chosen, initial: NamedLabels | None, left_open: int) -> dict[str, Any]:
     """Labels, names and classes, as other parts read them from the description of a segmentation, and the report."""
     report = made.report
     voxels = {c.label: c.voxels for c in report.classes}
@@ -158,10 +195,16 @@ def _description(made: "Target", chosen: Chosen, initial: NamedLabels | None, pr
         voxels[below.label] = voxels.get(below.label, 0) + below.voxels - below.covered
         if initial is not None and below.label not in classes:
             classes[below.label] = initial.described(below.label)
+    names = {label: classes[label]["name"] for label in sorted(classes)}
+    if left_open:
+        from engine.annotation.open_places import OPEN_LABEL, OPEN_NAME
+
+        voxels[OPEN_LABEL], names[OPEN_LABEL] = left_open, OPEN_NAME
     voxels[0] = int(made.labels.size - sum(voxels.values()))
     return {
         "labels": {str(label): voxels[label] for label in sorted(voxels)},
-        "names": {str(label): classes[label]["name"] for label in sorted(classes)},
+        "names": {str(label): name for label, name in names.items()},
+        **({"open": OPEN_LABEL} if left_open else {}),
         "classes": [classes[label] for label in sorted(classes)],
         "report": report.as_dict(),
     }

@@ -63,6 +63,7 @@ class TargetsParameters(Parameters):
     mask_voxel_size: float | None = parameter(
         None,
         title="Voxel size of the masks",
+        empty="of each file",
         unit="Å",
         gt=0,
         le=1000,
@@ -74,6 +75,13 @@ class TargetsParameters(Parameters):
         "",
         title="Put under the objects",
         help="Name of a segmentation that each tomogram has, such as membranes; its labels stay where no object is.",
+        advanced=True,
+    )
+    undecided: str = parameter(
+        "",
+        title="Leave open",
+        help="A table of picks: about those without a verdict a network is taught neither object nor background.",
+        source="tables",
         advanced=True,
     )
     name: str = parameter("target", title="Save as", min_length=1, help="Name of the segmentations that are written.")

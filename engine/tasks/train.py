@@ -1,7 +1,7 @@
 """Train a network on targets of a project, or on a folder of DeepFinder → a model with its history."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 from engine.project import Project
@@ -9,6 +9,7 @@ from engine.tasks.provenance import file_identity, stamp
 from engine.tasks.task import Job, Task
 from engine.tasks.train_parameters import TrainParameters
 from engine.tasks.training_data import TrainingData, from_folder, from_project
+from engine.training.rounds import FACTS
 
 if TYPE_CHECKING:
     from engine.training.estimate import Estimate
@@ -28,7 +29,8 @@ def run(parameters: TrainParameters, project: Project, job: Job) -> None:
         job.log(f"the model is kept in {folder}")
     settings = parameters.model_dump(mode="json", exclude={"resume", "name", "workers", "device", "processes"})
     inputs = [file_identity(path) for pair in data.pairs for path in (pair.tomogram, pair.target)]
-    made_by = stamp(NAME, settings, inputs[0], inputs=inputs, validation=[pair.name for pair in data.validation])
+    validation = [pair.name for pair in data.validation]
+    made_by = stamp(NAME, settings, inputs[0], inputs=inputs, validation=validation, **round_facts(parameters, project))
 
     def on_model() -> None:
         job.output("model", folder.name, folder)
@@ -52,7 +54,20 @@ def training_data(parameters: TrainParameters, project: Project) -> TrainingData
     """What the parameters name. Raises UserError where it is missing or does not fit together."""
     if parameters.folder:
         return from_folder(Path(parameters.folder).expanduser())
-    return from_project(project, parameters.targets, parameters.validation, parameters.objects, parameters.classes)
+    return from_project(
+        project,
+        parameters.targets,
+        parameters.validation,
+        parameters.objects,
+        parameters.classes,
+        parameters.hard_negatives,
+    )
+
+
+def round_facts(parameters: TrainParameters, project: Project) -> dict[str, Any]:
+    """What the table of examples says about the round it was made for; empty where it was made otherwise."""
+    made_by = project.tables.provenance(parameters.objects) if parameters.objects else {}
+    return {name: made_by[name] for name in FACTS if name in made_by} if made_by.get("task") == "next-round" else {}
 
 
 def initial_weights(parameters: TrainParameters, project: Project) -> Path | None:

@@ -32,6 +32,24 @@ class LearningParameters(Parameters):
         help="The table whose objects patches are cut about; empty = cut about voxels of the targets.",
         source="tables",
     )
+    hard_negatives: str = parameter(
+        "",
+        title="Rejected picks",
+        help="A table whose rejected objects are no objects: patches are cut about them too, to unlearn them.",
+        source="tables",
+        only_if=("sampling", "balanced"),
+        advanced=True,
+    )
+    hard_negative_share: float | None = parameter(
+        None,
+        title="Patches about rejected picks",
+        help="Share of patches; empty = as many as they are among all places, 0.25 at most.",
+        empty="automatic",
+        ge=0,
+        le=1,
+        only_if=("sampling", "balanced"),
+        advanced=True,
+    )
     folder: str = parameter(
         "",
         title="Folder of DeepFinder",
@@ -224,6 +242,15 @@ class TrainParameters(LearningParameters):
             raise ValueError("give either a folder of DeepFinder or targets of this project, not both")
         if not self.folder and not self.targets:
             raise ValueError("targets is empty: name at least one label map to learn from")
+        if self.hard_negatives and self.folder:
+            raise ValueError("hard_negatives is a table of this project, which a folder of DeepFinder does not go with")
+        if self.hard_negatives and self.sampling != "balanced":
+            raise ValueError("hard_negatives needs sampling = balanced: deepfinder cuts patches about objects only")
+        if self.hard_negatives and self.background + (self.hard_negative_share or 0) > 1:
+            raise ValueError(
+                f"background and hard_negative_share are {self.background:g} and {self.hard_negative_share:g}, which "
+                "is more than all patches: lower one of them"
+            )
         if self.resume and not self.name:
             raise ValueError("name is empty: name the model to go on with")
         return self

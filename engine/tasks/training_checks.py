@@ -34,11 +34,13 @@ class Prepared:
     classes
         In the order of the channels.
     channel_of
-        Label → channel.
+        Label → channel; -1 where nobody said what it is.
     training, validation
         The tomograms.
     training_places, validation_places
         What patches are cut about.
+    negatives
+        Rejected picks in the training tomograms.
     truths
         Objects of each validation tomogram, labels being channels; None where no list says.
     counts
@@ -53,6 +55,7 @@ class Prepared:
     validation: list[PatchSource]
     training_places: Places
     validation_places: Places
+    negatives: Places
     truths: list[Truth] | None
     counts: list[int]
     notes: list[str]
@@ -101,7 +104,7 @@ def prepare(
     if not named:
         raise UserError("The training targets hold background only: make targets with objects.")
     for each in looked:
-        _check_labels(each, named, data.background)
+        _check_labels(each, named, data.background | data.left_open)
     notes += _check_classes(training, validation, named)
     if leaks := find_leaks([each.member for each in training], [each.member for each in validation]):
         more = f", and {len(leaks) - 1} more" if len(leaks) > 1 else ""
@@ -115,9 +118,10 @@ def prepare(
         notes.append("Without validation targets nothing says whether the network learns or remembers.")
     labels = [c.label for c in named]
     # Labels that are background have no channel; the table is as long as the largest of them.
-    channel_of = np.zeros(max([*labels, *data.background]) + 1, dtype=np.int64)
+    channel_of = np.zeros(max([*labels, *data.background, *data.left_open]) + 1, dtype=np.int64)
     lookup = channel_lookup(labels)
     channel_of[: len(lookup)] = lookup
+    channel_of[list(data.left_open)] = -1
     listed = bool(validation) and all(each.pair.objects is not None for each in validation)
     return Prepared(
         classes=[c.with_radius(_radius(c, looked)) for c in named],
@@ -126,8 +130,9 @@ def prepare(
         validation=[each.source for each in validation],
         training_places=_places(training, labels),
         validation_places=_places(validation, labels),
+        negatives=_negatives(training),
         truths=[_truth(each, labels) for each in validation] if listed else None,
-        counts=_channel_counts(training, labels),
+        counts=_channel_counts(training, labels, data.left_open),
         notes=notes,
     )
 
@@ -155,8 +160,9 @@ def _check_labels(looked: _Looked, named: list[NamedLabel], background: set[int]
     beyond = [label for label in looked.counts if label not in known]
     if beyond:
         listed = ", ".join(f"{c.label} = {c.name}" for c in named)
+        count = looked.counts[beyond[0]]
         raise UserError(
-            f"The target {looked.pair.target.name} holds the label {beyond[0]} ({looked.counts[beyond[0]]:,} voxels), "
+            f"The target {looked.pair.target.name} holds the label {beyond[0]} ({count:,} voxel{'s' * (count != 1)}), "
             f"which no class has ({listed}): add a class with that label, or make the target anew."
         )
     lost = sorted(set(looked.pair.objects or {}) - known)
@@ -200,8 +206,13 @@ def _truth(looked: _Looked, labels: list[int]) -> Truth:
     )
 
 
-def _channel_counts(looked: list[_Looked], labels: list[int]) -> list[int]:
-    total = sum(sum(each.counts.values()) for each in looked)
+def _negatives(looked: list[_Looked]) -> Places:
+    found = {number: each.pair.rejected for number, each in enumerate(looked)}
+    return joined({number: [(0, centres)] for number, centres in found.items() if centres is not None})
+
+
+def _channel_counts(looked: list[_Looked], labels: list[int], left_open: set[int]) -> list[int]:
+    total = sum(count for each in looked for label, count in each.counts.items() if label not in left_open)
     counts = [sum(each.counts.get(label, 0) for each in looked) for label in labels]
     return [total - sum(counts), *counts]
 

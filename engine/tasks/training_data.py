@@ -14,6 +14,7 @@ from engine.annotation.classes import PALETTE, ObjectClass
 from engine.errors import UserError
 from engine.objects import ObjectTable, TomogramGeometry
 from engine.objects.formats import deepfinder_xml
+from engine.objects.review import REJECTED, verdicts, without_rejected
 from engine.project import Project
 from engine.tasks.segmented_classes import classes_of
 from engine.volumes import read_info
@@ -41,6 +42,8 @@ class Pair:
         Of the tomogram: voxels; Å, None = not known.
     objects
         Label in the target → centres z, y, x in voxels `[n, 3]`; None where no list says.
+    rejected
+        Centres of rejected picks, z, y, x in voxels `[n, 3]`; None = none.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Pair:
     shape: Shape
     voxel_size: tuple[float, float, float] | None
     objects: Mapping[int, np.ndarray] | None
+    rejected: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,8 @@ class TrainingData:
         Labels of the targets that become background.
     notes
         What a person should know.
+    left_open
+        Labels of the targets of which nobody said what they are.
     """
 
     training: list[Pair]
@@ -72,6 +78,7 @@ class TrainingData:
     classes: list["NamedLabel"]
     background: set[int] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    left_open: set[int] = field(default_factory=set)
 
     @property
     def pairs(self) -> list[Pair]:
@@ -94,7 +101,12 @@ class NamedLabel:
 
 
 def from_project(
-    project: Project, targets: Sequence[str], validation: Sequence[str], objects: str, classes: Sequence[str]
+    project: Project,
+    targets: Sequence[str],
+    validation: Sequence[str],
+    objects: str,
+    classes: Sequence[str],
+    hard_negatives: str = "",
 ) -> TrainingData:
     """The label maps `targets` and `validation` of a project.
 
@@ -108,6 +120,8 @@ def from_project(
         An object table, or "".
     classes
         Names, in the order of the channels; none = all that the targets name, by label.
+    hard_negatives
+        A table whose rejected objects are places without object, or "".
 
     Raises
     ------
@@ -115,8 +129,12 @@ def from_project(
         There is no such segmentation, tomogram, table or class; a label that means two classes.
     """
     known: dict[int, NamedLabel] = {}
+    left_open: dict[int, str] = {}
     for key in [*targets, *validation]:
-        for label, each in classes_of(project, project.segmentation(key)).items():
+        segmentation = project.segmentation(key)
+        if segmentation.made_by.get("open"):
+            left_open[int(segmentation.made_by["open"])] = key
+        for label, each in classes_of(project, segmentation).items():
             colour = each.colour or PALETTE[(label - 1) % len(PALETTE)]
             first = known.setdefault(label, NamedLabel(label, each.name, colour, each.radius))
             if first.name != each.name:
@@ -124,14 +142,25 @@ def from_project(
                     f"Label {label} is {first.name} in {targets[0]} and {each.name} in {key}: make the targets anew "
                     "with the same classes."
                 )
+    for label in left_open.keys() & known.keys():
+        raise UserError(
+            f"Label {label} means 'not judged' in {left_open[label]} and {known[label].name} in another target: make "
+            "the targets anew with another number for that class."
+        )
     chosen = _chosen(known, classes)
     labels = {c.name: c.label for c in known.values()}
-    table = project.table(objects) if objects else None
+    table = without_rejected(project.table(objects)) if objects else None
     notes = []
     if table is not None:
         unknown = sorted(set(table.rows["class"]) - set(labels))
         if unknown:
             notes.append(f"Objects of {', '.join(unknown)} in {objects} are left out: no target names that class.")
+    rejected: dict[str, np.ndarray] = {}
+    if hard_negatives:
+        rejected = _rejected(project.table(hard_negatives))
+        learnt = {project.segmentation(key).tomogram for key in targets}
+        if not rejected.keys() & learnt:
+            notes.append(f"{hard_negatives} holds no rejected object in the training tomograms, so it adds nothing.")
 
     def pair(key: str) -> Pair:
         segmentation = project.segmentation(key)
@@ -140,7 +169,9 @@ def from_project(
         known_size = tomogram.voxel_size if tomogram.voxel_size_override or tomogram.info.voxel_size else None  # type: ignore[union-attr]
         path = project.readable(tomogram.path)
         found = None if table is None else _by_label(table, tomogram.name, labels)
-        return Pair(tomogram.name, path, segmentation.path, tomogram.shape, known_size, found)
+        return Pair(
+            tomogram.name, path, segmentation.path, tomogram.shape, known_size, found, rejected.get(tomogram.name)
+        )
 
     return checked(
         TrainingData(
@@ -149,6 +180,7 @@ def from_project(
             chosen,
             set(known) - {c.label for c in chosen},
             notes,
+            set(left_open),
         )
     )
 
@@ -282,6 +314,14 @@ def _by_label(table: ObjectTable, tomogram: str, labels: Mapping[str, int] | Non
         if label is not None:
             found[label] = centres[names == name]
     return found
+
+
+def _rejected(table: ObjectTable) -> dict[str, np.ndarray]:
+    """Tomogram → centres of its rejected objects."""
+    rejected = table.with_rows(table.rows[verdicts(table) == REJECTED])
+    centres = rejected.coordinates_zyx()
+    names = rejected.rows["tomogram"].to_numpy()
+    return {str(name): centres[names == name] for name in dict.fromkeys(names)}
 
 
 def _number(name: str) -> int | None:

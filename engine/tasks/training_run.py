@@ -26,7 +26,7 @@ from engine.training.augmentation import Augmentation
 from engine.training.estimate import Estimate, Size, check_memory, estimate, is_out_of_memory, memory_sentence
 from engine.training.history import History, Row
 from engine.training.loop import LoopSettings, Outlet, ScoreObjects, train_network
-from engine.training.losses import build_loss, weights_from_counts
+from engine.training.losses import OpenVoxels, build_loss, weights_from_counts
 from engine.training.object_scores import ObjectScores, score_objects
 from engine.training.patches import PatchBatches, PatchStream
 from engine.training.sampling import EXAMPLES, BalancedSampler, DeepFinderSampler, Places, Sampler, step_generator
@@ -88,6 +88,8 @@ def train_model(
             for note in prepared.notes:
                 job.log(note)
         precision = chosen_precision(parameters.mixed_precision, device)
+        if first and device == "cpu" and precision != "float32":
+            job.log(f"Mixed precision ({precision}) is many times slower than single on a CPU: set it to auto.")
         loss = _loss(parameters, prepared)
         check_memory(network, parameters.patch, parameters.batch, processes.local_device(device))
         if first:
@@ -199,7 +201,8 @@ def loop_settings(
 def batches_of(parameters: LearningParameters, prepared: Prepared) -> PatchBatches:
     """Where patches come from and what is done to them."""
     shapes = [[_shape(source) for source in sources] for sources in (prepared.training, prepared.validation)]
-    training = PatchStream(prepared.training, _sampler(parameters, prepared.training_places, shapes[0]))
+    sampler = _sampler(parameters, prepared.training_places, shapes[0], prepared.negatives)
+    training = PatchStream(prepared.training, sampler)
     validation, places, of = None, prepared.training_places, shapes[0]
     if prepared.validation:
         validation = PatchStream(prepared.validation, _sampler(parameters, prepared.validation_places, shapes[1]))
@@ -246,10 +249,23 @@ def facts_of(parameters: LearningParameters, prepared: Prepared) -> dict[str, An
     }
 
 
-def _sampler(parameters: LearningParameters, places: Places, shapes: list[tuple[int, int, int]]) -> Sampler:
+def _sampler(
+    parameters: LearningParameters,
+    places: Places,
+    shapes: list[tuple[int, int, int]],
+    negatives: Places | None = None,
+) -> Sampler:
     if parameters.sampling == "deepfinder":
         return DeepFinderSampler(places, shapes, parameters.patch, parameters.random_shift, parameters.bootstrap)
-    return BalancedSampler(places, shapes, parameters.patch, parameters.random_shift, parameters.background)
+    return BalancedSampler(
+        places,
+        shapes,
+        parameters.patch,
+        parameters.random_shift,
+        parameters.background,
+        negatives,
+        parameters.hard_negative_share,
+    )
 
 
 def _shape(source: Any) -> tuple[int, int, int]:
@@ -260,7 +276,8 @@ def _shape(source: Any) -> tuple[int, int, int]:
 
 def _loss(parameters: LearningParameters, prepared: Prepared) -> torch.nn.Module:
     weights = weights_from_counts(prepared.counts) if parameters.class_weights == "rare classes more" else None
-    return build_loss(parameters.loss, len(prepared.classes) + 1, weights)
+    loss = build_loss(parameters.loss, len(prepared.classes) + 1, weights)
+    return OpenVoxels(loss) if (prepared.channel_of < 0).any() else loss
 
 
 def _begin_with(network: torch.nn.Module, weights: Path) -> None:

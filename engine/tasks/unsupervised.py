@@ -37,6 +37,7 @@ class UnsupervisedParameters(Parameters):
     lower_z: int | None = parameter(
         None,
         title="Learn from slice",
+        empty="first",
         unit="z",
         ge=0,
         help="First slice used to find the two clusters; empty = from the first. All slices are segmented anyway.",
@@ -44,6 +45,7 @@ class UnsupervisedParameters(Parameters):
     upper_z: int | None = parameter(
         None,
         title="to slice, excluded",
+        empty="end",
         beside=True,
         unit="z",
         ge=1,
@@ -109,6 +111,7 @@ class UnsupervisedParameters(Parameters):
     max_neighbourhoods: int | None = parameter(
         None,
         title="Learn from at most",
+        empty="all",
         unit="neighbourhoods",
         ge=1000,
         advanced=True,

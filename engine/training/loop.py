@@ -273,7 +273,8 @@ class _Training:
             self.scaler.scale(value).backward()
             self._step(epoch, step)
             with torch.no_grad():
-                right = (logits.argmax(1) == channels).float().mean()
+                known = (channels >= 0).sum().clamp_min(1)
+                right = (logits.argmax(1) == channels).sum() / known
             pending.append((step, value.detach(), right))
             if len(pending) >= PENDING or self.device == "cpu" or step == self.settings.steps - 1:
                 self._settle(epoch, pending, steps)

@@ -60,6 +60,29 @@ def build_loss(
     return LOSSES[name].build(weights, absent or ("count" if name == "tversky" else "skip"))
 
 
+class OpenVoxels(nn.Module):
+    """A loss that leaves out the voxels with a label below 0, of which nobody said what they are.
+
+    Parameters
+    ----------
+    loss
+        One of `build_loss`; it sees the other voxels of the batch in a row.
+    """
+
+    def __init__(self, loss: nn.Module):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        known = labels >= 0
+        if bool(known.all()):
+            return self.loss(logits, labels)
+        if not bool(known.any()):
+            return logits.float().sum() * 0.0
+        row = logits.movedim(1, 0)[:, known]
+        return self.loss(row[None, :, :, None, None], labels[known][None, :, None, None])
+
+
 def weights_from_counts(counts: Sequence[int], power: float = 0.5) -> list[float]:
     """Class weights that give rare classes more say: count^(−power), scaled to a mean of 1 over the classes present.
 

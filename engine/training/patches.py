@@ -98,7 +98,8 @@ class PatchBatches(Dataset[Batch | Failure]):
     patch, batch
         Edge in voxels, patches per batch.
     channel_of
-        Label → channel as an array: `channel_of[label]`; the targets hold no label beyond it.
+        Label → channel as an array: `channel_of[label]`; the targets hold no label beyond it. -1 = nobody said what it
+        is.
     normalisation
         "patch": mean 0 and deviation 1 of each patch; "tomogram": of the whole tomogram.
     augmentation

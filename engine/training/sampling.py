@@ -17,6 +17,9 @@ Shape = tuple[int, int, int]
 TRAINING, VALIDATION, EXAMPLES = 0, 1, 2
 """What a step is for: a part of its randomness."""
 
+MOST_HARD = 0.25
+"""Share of patches about places without object that is not exceeded unless a person asks for it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Places:
@@ -98,7 +101,7 @@ class DeepFinderSampler:
 
 
 class BalancedSampler:
-    """Classes alike, objects of a class alike, and a share of patches at any place of any tomogram.
+    """Classes alike, objects of a class alike, and shares of patches at any place and at places known to hold none.
 
     Parameters
     ----------
@@ -107,11 +110,29 @@ class BalancedSampler:
     background
         The share, 0 … 1, of patches that lie anywhere: DeepFinder's way never shows ice, membranes or the edge of the
         lamella unless an object is near. A tomogram is chosen by its number of voxels.
+    negatives
+        Places that look like an object and are none, such as rejected picks; their channels do not matter.
+    negative_share
+        The share of patches about them; None = as `hard_share` says.
     """
 
-    def __init__(self, places: Places, shapes: Sequence[Shape], patch: int, shift: int, background: float):
+    def __init__(
+        self,
+        places: Places,
+        shapes: Sequence[Shape],
+        patch: int,
+        shift: int,
+        background: float,
+        negatives: Places | None = None,
+        negative_share: float | None = None,
+    ):
         self.places, self.shapes, self.patch, self.shift = places, shapes, patch, shift
-        self.background = background if len(places) else 1.0
+        self.negatives = negatives
+        hard = 0.0
+        if negatives is not None and len(negatives):
+            hard = hard_share(len(negatives), len(places)) if negative_share is None else negative_share
+        self.background = background if len(places) else 1.0 - hard
+        self._until_hard = self.background + hard
         self._of_class = [np.flatnonzero(places.channels == c) for c in np.unique(places.channels)]
         voxels = np.array([float(np.prod(shape)) for shape in shapes])
         self._chance = voxels / voxels.sum()
@@ -120,15 +141,19 @@ class BalancedSampler:
         """`count` places."""
         found = []
         for _ in range(count):
-            if generator.random() < self.background:
+            kind = generator.random()
+            if kind < self.background:
                 tomogram = int(generator.choice(len(self.shapes), p=self._chance))
                 centre = generator.integers(0, self.shapes[tomogram])
                 found.append(Place(tomogram, _start(centre, self.shapes[tomogram], self.patch)))
                 continue
-            members = self._of_class[generator.integers(len(self._of_class))]
-            index = int(members[generator.integers(len(members))])
-            centre = np.rint(self.places.centres[index]).astype(np.int64)
-            found.append(_place(int(self.places.tomogram[index]), centre, self, generator))
+            if kind < self._until_hard and self.negatives is not None:
+                about, index = self.negatives, int(generator.integers(len(self.negatives)))
+            else:
+                members = self._of_class[generator.integers(len(self._of_class))]
+                about, index = self.places, int(members[generator.integers(len(members))])
+            centre = np.rint(about.centres[index]).astype(np.int64)
+            found.append(_place(int(about.tomogram[index]), centre, self, generator))
         return found
 
     def one_of_each(self, most: int, generator: np.random.Generator) -> list[Place]:
@@ -141,6 +166,11 @@ class BalancedSampler:
             centre = np.rint(self.places.centres[index]).astype(np.int64)
             found.append(Place(tomogram, _start(centre, self.shapes[tomogram], self.patch)))
         return found or self.draw(most, generator)
+
+
+def hard_share(negatives: int, objects: int) -> float:
+    """The share of patches about places without object: as many as they are among all places, `MOST_HARD` at most."""
+    return min(negatives / (negatives + objects), MOST_HARD) if negatives else 0.0
 
 
 def bootstrap_pool(channels: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:

@@ -35,9 +35,9 @@ class VoxelScores:
 
 
 def confusion(predicted: torch.Tensor, truth: torch.Tensor, classes: int) -> torch.Tensor:
-    """Voxels of each truth (row) and prediction (column), int64 [classes, classes]."""
-    pairs = truth.flatten().long() * classes + predicted.flatten().long()
-    return torch.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+    """Voxels of each truth (row) and prediction (column), int64 [classes, classes]; a truth of -1 does not count."""
+    pairs = (truth.flatten().long() + 1) * classes + predicted.flatten().long()
+    return torch.bincount(pairs, minlength=(classes + 1) * classes).reshape(classes + 1, classes)[1:]
 
 
 def voxel_scores(counts: np.ndarray | torch.Tensor) -> VoxelScores:

@@ -8,7 +8,7 @@ from engine.volumes.mrc_writing import create_mrc, mrc_dtype, write_mrc
 from engine.volumes.reading import Volume, open_volume, read_info
 from engine.volumes.slabs import slabs
 from engine.volumes.slicing import take_slice, thumbnail, to_display
-from engine.volumes.statistics import Statistics, check_finite, sample_statistics
+from engine.volumes.statistics import Statistics, check_finite, is_constant, limits_around, sample_statistics
 
 __all__ = [
     "Statistics",
@@ -18,6 +18,8 @@ __all__ = [
     "binned_coordinate",
     "check_finite",
     "create_mrc",
+    "is_constant",
+    "limits_around",
     "list_hdf5_volumes",
     "list_volume_files",
     "mrc_dtype",

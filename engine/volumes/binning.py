@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.errors import UserError
+from engine.volumes.means import mean32
 from engine.volumes.slabs import SLAB_BYTES
 
 
@@ -39,7 +40,7 @@ def bin_volume(array: Any, factor: int) -> np.ndarray:
         stop = min(start + thickness, depth)
         piece = np.asarray(array[start * factor : stop * factor, : height * factor, : width * factor])
         blocks = piece.reshape(stop - start, factor, height, factor, width, factor)
-        binned[start:stop] = blocks.mean(axis=(1, 3, 5), dtype=np.float32)
+        binned[start:stop] = mean32(blocks, (1, 3, 5))
     return binned
 
 

@@ -110,6 +110,10 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         except OSError as error:
             if error.errno is not None and not str(error).startswith("Unable to synchronously open"):
                 raise
+            if not h5py.is_hdf5(path):
+                raise UserError(
+                    f"{path} does not begin as HDF5 files do: give an HDF5 file, or copy it again if it was one."
+                ) from error
             raise UserError(f"{path} is truncated or damaged: {_reason(error)}. Copy it again.") from error
     with file:
         yield file

@@ -5,9 +5,11 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.errors import UserError
+from engine.volumes.means import mean32
 
 Axis = Literal["z", "y", "x"]
 AXES: tuple[Axis, ...] = ("z", "y", "x")
+LARGE = 1e30  # the difference of two such densities may leave 32 bits
 
 
 def take_slice(
@@ -73,7 +75,7 @@ def take_slice(
     block = array[(*in_plane[:where], along, *in_plane[where:])]
     if slab == 1:
         return np.array(block.squeeze(where), dtype=np.dtype(block.dtype).newbyteorder("="), order="C")
-    return np.asarray(np.mean(block, axis=where, dtype=np.float32))
+    return mean32(block, where)
 
 
 def to_display(slice2d: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -83,9 +85,11 @@ def to_display(slice2d: np.ndarray, low: float, high: float) -> np.ndarray:
     """
     if not low < high:
         return np.full(slice2d.shape, 128, dtype=np.uint8)
-    grey = slice2d.astype(np.float32)
-    grey -= np.float32(low)
-    grey *= np.float32(255.0 / (high - low))
+    wide = max(abs(low), abs(high)) > LARGE
+    number = np.float64 if wide else np.float32
+    grey: np.ndarray = slice2d.astype(number)
+    grey -= number(low)
+    grey *= number(255.0 / (high - low))
     np.nan_to_num(grey, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
     return np.clip(np.rint(grey, out=grey), 0, 255, out=grey).astype(np.uint8)
 
@@ -116,7 +120,7 @@ def thumbnail(array: Any, size: int = 96) -> np.ndarray:
     plane = plane[: rows * block, : columns * block]
     row_block, column_block = plane.shape[0] // rows, plane.shape[1] // columns
     small = plane[: rows * row_block, : columns * column_block]
-    small = small.reshape(rows, row_block, columns, column_block).mean(axis=(1, 3))
+    small = small.reshape(rows, row_block, columns, column_block).mean(axis=(1, 3), dtype=np.float64)
     finite = small[np.isfinite(small)]
     if finite.size == 0:
         return np.zeros(small.shape, dtype=np.uint8)

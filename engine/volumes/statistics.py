@@ -11,6 +11,7 @@ from engine.volumes.slabs import slabs
 
 PERCENTILES = (0.05, 0.5, 1.0, 99.0, 99.5, 99.95)
 BINS = 256
+LARGE = 1e30  # of larger densities squares and differences leave what numbers can hold
 SAMPLED_SLICES = 12
 
 
@@ -63,25 +64,51 @@ def sample_statistics(array: Any, max_voxels: int = 2_000_000) -> Statistics:
         edges = np.linspace(-0.5, 0.5, BINS + 1)
         nothing = dict.fromkeys(PERCENTILES, 0.0)
         return Statistics(0.0, 0.0, 0.0, 0.0, nothing, np.zeros(BINS, dtype=np.int64), edges, 0.0, True)
-    finite = finite.astype(np.float32 if finite.dtype.itemsize <= 4 else np.float64)
-    values = np.percentile(finite, PERCENTILES)
-    percentiles = {key: float(value) for key, value in zip(PERCENTILES, values, strict=True)}
+    finite_fraction = finite.size / sample.size
+    # In double precision and small numbers: the difference of two densities of 3e38 is no 32-bit number, and 256 bins
+    # around 1e6 are narrower than 32 bits can tell apart.
+    scale = 1.0
+    if finite.dtype.kind == "f" and (largest := float(np.abs(finite).max())) > LARGE:
+        scale = largest
+    finite = finite.astype(np.float64) / scale if scale != 1.0 else finite.astype(_working_dtype(finite))
+    percentiles = dict(zip(PERCENTILES, np.percentile(finite, PERCENTILES).tolist(), strict=True))
     minimum, maximum = float(finite.min()), float(finite.max())
     low, high = percentiles[0.05], percentiles[99.95]
     if not low < high:
-        low, high = (minimum, maximum) if minimum < maximum else (minimum - 0.5, maximum + 0.5)
-    histogram, edges = np.histogram(np.clip(finite, low, high), bins=BINS, range=(low, high))
+        low, high = minimum, maximum
+    if not high - low > 1e-12 * max(abs(low), abs(high)):  # nothing that 256 bins could divide
+        low, high = limits_around(low)
+    histogram, edges = np.histogram(np.clip(finite, low, high, dtype=np.float64), bins=BINS, range=(low, high))
     return Statistics(
-        minimum=minimum,
-        maximum=maximum,
-        mean=float(finite.mean(dtype=np.float64)),
-        std=float(finite.std(dtype=np.float64)),
-        percentiles=percentiles,
+        minimum=minimum * scale,
+        maximum=maximum * scale,
+        mean=float(finite.mean(dtype=np.float64)) * scale,
+        std=float(finite.std(dtype=np.float64)) * scale,
+        percentiles={key: value * scale for key, value in percentiles.items()},
         histogram=histogram,
-        edges=edges,
-        finite_fraction=finite.size / sample.size,
+        edges=edges * scale,
+        finite_fraction=finite_fraction,
         constant=minimum == maximum,
     )
+
+
+def limits_around(value: float) -> tuple[float, float]:
+    """Two densities with `value` in their middle, far enough apart for any number to tell them apart."""
+    margin = max(0.5, abs(value) * 1e-3)
+    return value - margin, value + margin
+
+
+def is_constant(array: Any) -> bool:
+    """Whether all finite voxels have the same value (or there is none); read slab by slab up to the first other one."""
+    low, high = np.inf, -np.inf
+    for slab in slabs(array.shape, np.dtype(array.dtype).itemsize):
+        piece = np.asarray(array[slab])
+        piece = piece[np.isfinite(piece)] if piece.dtype.kind == "f" else piece
+        if piece.size:
+            low, high = min(low, float(piece.min())), max(high, float(piece.max()))
+        if low < high:
+            return False
+    return True
 
 
 def check_finite(array: Any, name: str) -> None:
@@ -124,6 +151,10 @@ def check_finite(array: Any, name: str) -> None:
         )
     if not low < high:
         raise UserError(f"{name} holds the same value {low:g} in every voxel: choose another tomogram.")
+
+
+def _working_dtype(finite: np.ndarray) -> type[np.floating]:
+    return np.float32 if finite.dtype.itemsize <= 4 else np.float64
 
 
 def _sample(array: Any, max_voxels: int) -> np.ndarray:

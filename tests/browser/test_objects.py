@@ -60,7 +60,7 @@ def test_a_list_comes_in_and_goes_out(page: Page, start_server: Callable, projec
         choose(page, axis, f"position_{axis}")
     choose(page, "class", "particle")
     choose(page, "Unit", "angstrom")
-    expect(dialog.get_by_text("1 of 3 objects lie outside TS_01")).to_be_visible()
+    expect(dialog.get_by_text("1 of 3 objects lies outside TS_01")).to_be_visible()
     expect(dialog.get_by_text("80 × 64 × 24 voxels of 10 Å")).to_be_visible()
     expect(dialog.get_by_role("button", name="Import 3 objects")).to_be_disabled()
     dialog.get_by_text("Leave out 1 object that cannot stand in the table").click()
@@ -81,6 +81,33 @@ def test_a_list_comes_in_and_goes_out(page: Page, start_server: Callable, projec
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Redo")).to_be_enabled()
     assert project.table("mine").rows["x"].tolist() == [10.0, 40.0]
+
+    # The slices follow the filter; what is selected in the table, and what is not any more, is counted at once.
+    viewer = "globalThis.__tomodeckViewer"
+    page.wait_for_function(f"{viewer}?.objectSets[0]?.rows.length === 2")
+    page.get_by_role("button", name="Filter").click()
+    choose(page, "Classes", "ribosome")
+    page.wait_for_function(f"{viewer}.objectSets[0].rows.length === 1")
+    page.keyboard.press("Escape")
+    selected = page.locator(".viewer .status .selected")
+    gallery = page.get_by_role("listbox", name="Particles")
+    gallery.get_by_role("option").first.click()
+    expect(selected).to_have_text("1 selected")
+    page.keyboard.press("Escape")
+    expect(selected).to_have_text("")
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Show all").click()
+    page.wait_for_function(f"{viewer}.objectSets[0].rows.length === 2")
+    page.keyboard.press("Escape")
+
+    # Ctrl + Z in the gallery takes the last edit back.
+    gallery.get_by_role("option").first.click()
+    page.keyboard.press("r")
+    expect(gallery.get_by_role("option").first).to_have_attribute("data-verdict", "rejected")
+    expect(page.get_by_role("button", name="Redo")).to_be_disabled()
+    page.keyboard.press("ControlOrMeta+z")
+    expect(gallery.get_by_role("option").first).to_have_attribute("data-verdict", "")
+    expect(page.get_by_role("button", name="Redo")).to_be_enabled()
 
     # Export for Dynamo: the rule and the rows stand there before anything is written.
     page.get_by_role("button", name="Export", exact=True).click()

@@ -111,7 +111,7 @@ def test_a_job_goes_on_when_browser_and_server_die(
 ) -> None:
     project = Project.create(tmp_path / "project")
     (tmp_path / "large").mkdir()
-    write_mrc(tmp_path / "large" / "big.mrc", blobs((128, 256, 256))[0], (10.0, 10.0, 10.0))
+    write_mrc(tmp_path / "large" / "big.mrc", blobs((80, 160, 160))[0], (10.0, 10.0, 10.0))
     project.add_source(str(tmp_path / "large"))
     server = start_server(project.root)
     page.goto(f"{server.link}")

@@ -53,6 +53,8 @@ def test_nobody_gets_in_without_the_token(page: Page, start_server: Callable, tm
     page.goto(server.link)
     expect(page.locator("h1")).to_be_visible()
     assert "token" not in page.url
+    printed = (tmp_path / f"server-{server.port}.log").read_text()
+    assert printed.count("http://") == 1 and server.link in printed  # no other address: without the token it is refused
 
 
 def test_foreign_hosts_and_origins_are_refused_by_the_real_server(start_server: Callable, tmp_path: Path) -> None:

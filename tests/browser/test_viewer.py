@@ -175,6 +175,8 @@ def test_status_layers_and_help(page: Page, start_server: Callable, project: Pro
 
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    listed = page.get_by_role("dialog", name="Keyboard shortcuts").inner_text()
+    assert "next or previous slice" in listed and "R, L" not in listed  # objects cannot be changed on this page
     page.keyboard.press("Escape")
     page.keyboard.press("2")
     assert viewer(page, "v.large") == "x"

@@ -200,4 +200,7 @@ def test_what_the_browser_is_told_of_objects(project: Project) -> None:
     one = ObjectLayer("t", "abc", selected=7).spec(project)
     assert (one["selected"], one["selected_ids"], one["rows"]) == (7, [7], None)
     none = ObjectLayer("t", "abc").spec(project)
-    assert (none["selected"], none["selected_ids"]) == (None, [])
+    assert (none["selected"], none["selected_ids"], none["shown"]) == (None, [], None)
+    filtered = ObjectLayer("t", "abc", shown=[9, 4, 3, 5, 12]).spec(project)
+    assert filtered["shown"] == [[3, 5], [9, 9], [12, 12]]
+    assert ObjectLayer("t", "abc", shown=[]).spec(project)["shown"] == []

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import served
 from dashboard.widgets.task_form import as_text, from_text
 from engine.objects import table_from_centroids
+from engine.objects.review import set_verdict
 from engine.project import Project
 from engine.volumes import write_mrc
 
@@ -90,9 +91,42 @@ def test_a_required_field_waits_without_complaint(panel: Callable[[str], AppTest
     app = panel("rename-classes")
     assert not app.warning
     next(t for t in app.text_input if t.key == "edit-rename-classes.names").set_value("particle").run()
-    assert "names" in said(app)  # no pair: said by its name
+    assert "“New names” = 'particle' is not allowed: it must be pairs of a name and a value" in said(app)
     next(t for t in app.text_input if t.key == "edit-rename-classes.names").set_value("particle=ribosome").run()
     assert "2 objects" in said(app)
+
+
+def test_rejected_objects_are_deleted_by_verdict(project: Project, panel: Callable[[str], AppTest]) -> None:
+    table, version = project.tables.read_version("picks")
+    project.tables.save("picks", set_verdict(table, [2], "rejected"), version)
+    app = panel("remove-verdicts")
+    next(m for m in app.multiselect if m.key == "edit-remove-verdicts.verdicts").set_value(["rejected"]).run()
+    assert "removes 1 of 2 objects" in said(app)
+    press(app, "Remove by verdict")
+    assert project.table("picks").rows["id"].tolist() == [1]
+
+
+def draw_filter() -> None:
+    """The filter alone, and the ids that pass."""
+    import streamlit as st
+
+    from dashboard import served
+    from dashboard.widgets import table_editing
+
+    st.session_state["passed"] = table_editing.filters(served.project().table("picks")).rows["id"].tolist()
+
+
+def test_the_filter_knows_verdicts(project: Project) -> None:
+    table, version = project.tables.read_version("picks")
+    project.tables.save("picks", set_verdict(table, [2], "rejected"), version)
+    app = AppTest.from_function(draw_filter, default_timeout=60).run()
+    assert app.session_state["passed"] == [1, 2]
+    for words, passed in ((["rejected"], [2]), (["undecided", "accepted"], [1]), ([], [1, 2])):
+        next(m for m in app.multiselect if m.key == "objects.verdicts").set_value(words).run()
+        assert not app.exception and app.session_state["passed"] == passed
+    next(m for m in app.multiselect if m.key == "objects.verdicts").set_value(["rejected"]).run()
+    press(app, "Show all")
+    assert app.session_state["passed"] == [1, 2]
 
 
 def test_mappings_and_lists_as_text() -> None:

@@ -1,5 +1,6 @@
 """The Evaluate page in Streamlit's own test runner."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from streamlit.testing.v1 import AppTest
 from dashboard import served
 from dashboard.widgets import evaluations
 from dashboard.widgets.evaluation_layers import judged_layers
+from dashboard.widgets.numbers import dashed
 from engine.objects import ObjectTable, table_from_centroids
 from engine.project import Project
 from engine.volumes import write_mrc
 
 MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
+PYTHON = Path(sys.executable)
+PYTHON = PYTHON.relative_to(MAIN.parents[1]) if PYTHON.is_relative_to(MAIN.parents[1]) else PYTHON
 TRUTHS = np.array([[10.0, 10, 10], [5, 20, 30], [15, 30, 40], [12, 35, 8]])
 
 
@@ -87,6 +91,29 @@ def test_scores_lists_and_comparison_of_a_project(filled: Project, draw: Callabl
     assert "= 10 voxels of 10 Å" in texts(app)
 
 
+def test_one_relabelled_pick_does_not_make_classes_count(filled: Project, draw: Callable) -> None:
+    table, version = filled.tables.read_version("picks")
+    table.rows.loc[0, "class"] = "ribosome"
+    filled.tables.save("picks", table, version)
+    app = draw()
+    assert scores(app).loc["all together", "Found"] == "3 of 5"
+    assert "of a class of the reference: 1 of 3 predictions" in texts(app)
+    app.button(key="evaluate-switch").click().run()
+    assert not app.toggle(key="evaluate.agnostic").value and "Only 1 of 3 predictions" in texts(app)
+    assert scores(app).loc["all together", "Found"] == "1 of 5"
+    app.button(key="evaluate-switch").click().run()
+    assert scores(app).loc["all together", "Found"] == "3 of 5"
+
+
+def test_classes_count_where_most_predictions_have_one_of_the_reference(filled: Project, draw: Callable) -> None:
+    table, version = filled.tables.read_version("picks")
+    table.rows.loc[:1, "class"] = ["ribosome", "gold"]
+    filled.tables.save("picks", table, version)
+    app = draw()
+    assert not app.toggle(key="evaluate.agnostic").value and not app.warning
+    assert scores(app).loc["all together", ["Found", "False"]].tolist() == ["1 of 5", "2 of 3"]
+
+
 def test_distance_rule_classes_and_tomograms_change_the_scores(filled: Project, draw: Callable) -> None:
     app = draw()
     app.number_input(key="evaluate.distance").set_value(12.0).run()  # the picks lie √3 voxels away
@@ -107,6 +134,12 @@ def test_distance_rule_classes_and_tomograms_change_the_scores(filled: Project, 
     assert "compare class-agnostic" in texts(app)
 
 
+def test_a_measure_that_does_not_exist_is_a_dash_as_its_chance_is(filled: Project) -> None:
+    drawn = dashed(pd.DataFrame({"Class": ["a"], "F1": [np.nan], "Recall": [0.5]}), ("F1", "Recall"))
+    text = drawn.to_html()
+    assert "–" in text and "0.500" in text and "nan" not in text.lower()
+
+
 def test_crossed_slices_are_named_and_nothing_else_breaks(filled: Project, draw: Callable) -> None:
     app = draw()
     app.number_input(key="evaluate.lower_z").set_value(9)
@@ -121,7 +154,7 @@ def test_the_command_line_is_the_same_question(filled: Project, draw: Callable) 
     app.multiselect(key="evaluate.classes").set_value(["gold"]).run()
     code = next(c.value for c in app.code)
     assert code == (
-        f"python -m engine evaluate picks truth --project {filled.root} --distance 100 --metric one-to-one "
+        f"{PYTHON} -m engine evaluate picks truth --project {filled.root} --distance 100 --metric one-to-one "
         "--class-agnostic --classes gold"
     )
 

@@ -42,7 +42,7 @@ def dialog_page() -> None:
     project = served.project()
     table = project.table("picks")
     extract_dialog(project, "picks", table, keep(table, st.session_state.get("only", [1, 2, 3])))
-    last_extraction(project)
+    last_extraction(project, st.session_state.get("of", "picks"))
 
 
 def opened(**state: object) -> AppTest:
@@ -85,6 +85,7 @@ def test_the_rows_that_the_filter_shows_are_extracted(project: Project) -> None:
     assert written == ["ts_01_000002.mrc", "ts_01_000003.mrc"]
     app = opened()
     assert "2 boxes in exports/boxes_picks" in said(app)
+    assert "2 boxes in exports" not in said(opened(of="another"))
     # All three now, and the folder has two.
     assert "holds something else" in said(app) and launch(app) is None
 

@@ -107,3 +107,58 @@ def test_a_place_survives_every_format(tmp_path, name):
         angles = ["rot", "tilt", "psi"]
         apart = rotation_from_relion(back.rows[angles]) * rotation_from_relion(rows[angles]).inv()
         assert np.degrees(apart.magnitude()).max() < 1e-3
+
+
+def some_wrong(path: Path) -> Path:
+    path.write_text(
+        "tomogram,class,x,y,z,id,verdict\nTS_01,hook,10,10,10,1,accepted\nTS_01,hook,600,10,10,2,\n"
+        "TS_01,rod,20,10,10,2,rejected\nTS_01,rod,30,10,10,4,\n"
+    )
+    return path
+
+
+def test_what_is_wrong_is_said_with_count_and_row(tmp_path):
+    found = engine("convert", some_wrong(tmp_path / "picks.csv"), tmp_path / "p.tbl", "--tomograms", SIZE)
+    assert found.returncode == 0, found.stderr
+    assert "1 of 4 objects lies outside its tomogram, the first in row 2 (x 600" in found.stderr
+    assert "1 of 4 objects has the id of one before it, the first in row 3 (id 2)" in found.stderr
+    assert "Dynamo has numbers for classes: 1 = hook, 2 = rod" in found.stderr
+
+
+def test_rejected_objects_are_left_out_unless_asked_for(tmp_path):
+    source = some_wrong(tmp_path / "picks.csv")
+    for verdicts, count in (([], 3), (["--verdicts", "all"], 4), (["--verdicts", "accepted"], 1)):
+        found = engine("convert", source, tmp_path / "p.tbl", *verdicts)
+        assert len((tmp_path / "p.tbl").read_text().splitlines()) == count, found.stderr
+        assert ("left out" in found.stderr) == (count < 4)
+    found = engine("convert", source, tmp_path / "p.tbl", "--verdicts", "some")
+    assert found.returncode == 2 and "choose one of all, not-rejected, accepted" in found.stderr
+
+
+def test_a_position_that_is_no_number_is_refused_with_its_row(tmp_path):
+    star = tmp_path / "p.star"
+    labels = [f"_rlnCenteredCoordinate{axis}Angst" for axis in "XYZ"]
+    star.write_text("data_particles\n\nloop_\n_rlnTomoName\n" + "\n".join(labels) + "\nTS_01 1 2 3\nTS_01 nan 2 3\n")
+    found = engine("convert", star, tmp_path / "p.tbl", "--tomograms", SIZE)
+    assert found.returncode == 2 and "1 object has no position" in found.stderr and "row 2" in found.stderr
+    assert not (tmp_path / "p.tbl").exists()
+
+
+def test_a_size_that_is_missing_is_asked_for_as_this_command_takes_it(tmp_path):
+    found = engine("convert", one_object(tmp_path / "picks.csv"), tmp_path / "p.star", "--to", "relion5")
+    assert found.returncode == 2
+    assert "with --tomograms TS_01=X,Y,Z@VOXEL_SIZE" in found.stderr and "first" not in found.stderr
+
+
+def test_classes_get_the_numbers_of_the_projects_library(tmp_path):
+    from engine.annotation import add_class
+    from engine.project import Project
+    from engine.project.class_library import edit_classes
+
+    project = Project.create(tmp_path / "project")
+    for number, name in ((1, "rod"), (3, "hook")):
+        edit_classes(project, lambda c, name=name, number=number: add_class(c, name, 50.0, label=number))
+    found = engine("convert", some_wrong(tmp_path / "picks.csv"), tmp_path / "p.tbl", "--project", project.root)
+    assert "1 = rod, 3 = hook, as in the feature library" in found.stderr, found.stderr
+    numbers = [line.split()[21] for line in (tmp_path / "p.tbl").read_text().splitlines()]
+    assert numbers == ["3", "3", "1"]

@@ -62,6 +62,13 @@ export class Contents {
     set.selectedByPage = said;
     if (ids.length) selection.replace(set.key, ids);
     else if (selection.set === set.key) selection.clear();
+    this.viewer.selectionChanged();
+  }
+
+  /** Another tomogram: what was selected here is gone, and what the page selects holds again once it says it. */
+  forgetSelection() {
+    this.viewer.selection.clear();
+    for (const set of this.objectSets) set.selectedByPage = null;
   }
 
   loadObjects() {
@@ -69,8 +76,10 @@ export class Contents {
       const { tomogram, outbox, selection } = this.viewer;
       set.load(tomogram, (rows) => replay(rows, outbox.waiting, set.key, tomogram)).then((changed) => {
         if (!changed) return;
-        if (selection.set === set.key) selection.keep((id) => set.row(id));
-        this.viewer.redraw();
+        // What the page selects may lie in other tomograms; what was selected here alone is gone with its row.
+        const named = new Set(set.spec.selected_ids);
+        if (selection.set === set.key) selection.keep((id) => set.row(id) || named.has(id));
+        this.viewer.selectionChanged();
         this.viewer.toolbar.menu.update();
       }, (error) => {
         set.problem = error.message;

@@ -6,9 +6,6 @@ export const SHORTCUTS = [
   ["Drag", "move the picture"],
   ["Click", "crosshair there; on an object: select it"],
   ["Double click", "bring to the middle"],
-  ["Ctrl + click", "select one more, or one less"],
-  ["Shift + drag, R", "select by a rectangle (Ctrl: add to the selection)"],
-  ["Alt + drag, L", "select by a lasso (Ctrl: add to the selection)"],
   ["1  2  3, with Shift too", "XY, YZ, XZ large"],
   ["0 or H", "small planes on or off"],
   ["F", "fit"],
@@ -17,12 +14,21 @@ export const SHORTCUTS = [
   ["O", "overlays on or off"],
   ["X", "crosshair on or off"],
   ["[  ]", "average fewer or more slices"],
-  ["N  P", "next or previous object"],
   ["?", "this list"],
   ["Esc", "close; leave the mode; unselect"],
 ];
 
+/** Where there are objects to select. */
+export const OBJECT_SHORTCUTS = [
+  ["N  P", "next or previous object"],
+  ["Ctrl + click", "select one more, or one less"],
+  ["Shift + drag", "select by a rectangle (Ctrl: add to the selection)"],
+  ["Alt + drag", "select by a lasso (Ctrl: add to the selection)"],
+];
+
+/** Where the page lets them be changed. */
 export const EDIT_SHORTCUTS = [
+  ["R, L", "dragging selects by a rectangle, by a lasso"],
   ["A", "add objects by clicks, on or off"],
   ["Enter, while adding", "add an object under the pointer"],
   ["Double click", "add an object where none is"],

@@ -15,6 +15,8 @@ export class ObjectSet {
   #counts = null;
   #byId = null;
   #loose = new Set(); // rows that were added or moved since the index was made
+  #fetched = null; // rows of the table here, before the page's filter
+  #filtered = ""; // the filter that `rows` were made with
 
   constructor(spec) {
     this.key = spec.key;
@@ -32,6 +34,7 @@ export class ObjectSet {
     if (!this.chosen) this.visible = spec.visible;
     if (!keepClass && spec.new_class !== this.spec?.new_class) this.activeClass = spec.new_class;
     this.spec = spec;
+    this.filter = spec.shown ? JSON.stringify(spec.shown) : "";
     this.name = spec.name;
     this.editable = spec.editable;
     this.classes = new Map(spec.classes.map((c) => [c.name, c]));
@@ -77,7 +80,9 @@ export class ObjectSet {
     if (this.loading === wanted) return false;
     if (this.version === wanted) {
       this.loading = null; // undone and done again: what was asked for in between must not arrive now
-      return false;
+      if (this.#filtered === this.filter) return false;
+      this.rows = replay(this.#passing());
+      return true;
     }
     this.loading = wanted;
     if (this.tomogram !== tomogram) this.rows = []; // what lies in another tomogram must not be seen in this one
@@ -93,12 +98,30 @@ export class ObjectSet {
       }
     }
     this.loading = null;
-    this.rows = replay(columns.id.map((id, i) => ({ id, class: columns.class[i], x: columns.x[i], y: columns.y[i], z: columns.z[i] })));
+    this.#fetched = columns.id.map((id, i) => ({ id, class: columns.class[i], x: columns.x[i], y: columns.y[i], z: columns.z[i] }));
+    this.rows = replay(this.#passing());
     // The table may have changed between the page's word and this answer: then these are rows of another version.
     const got = columns.version ?? version;
     this.version = String(version).startsWith(got) ? wanted : `${tomogram}|${got}`;
     this.problem = null;
     return true;
+  }
+
+  /** The fetched rows that the page's filter lets through: ids within one of its runs, which ascend. */
+  #passing() {
+    this.#filtered = this.filter;
+    const runs = this.spec.shown;
+    if (!runs) return [...this.#fetched];
+    const inRun = (id) => {
+      let [low, high] = [0, runs.length];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (runs[middle][1] < id) low = middle + 1;
+        else high = middle;
+      }
+      return low < runs.length && runs[low][0] <= id;
+    };
+    return this.#fetched.filter((row) => inRun(row.id));
   }
 
   colour(name) {

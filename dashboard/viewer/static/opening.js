@@ -19,7 +19,7 @@ export class Opening {
     this.remember();
     viewer.tomogram = data.tomogram;
     viewer.version = data.version;
-    if (before !== data.tomogram) viewer.selection.clear();
+    if (before !== data.tomogram) viewer.contents.forgetSelection();
     this.asking?.abort();
     this.asking = new AbortController();
     const { signal } = this.asking;

@@ -22,7 +22,7 @@ export class StatusLine {
   update() {
     const { viewer, parts } = this;
     const voxel = this.voxel();
-    set(parts.selected, viewer.selection.size ? `${viewer.selection.size} selected` : "");
+    set(parts.selected, this.selectedText());
     if (!viewer.layer || !voxel) {
       for (const name of ["where", "angstrom", "density", "labels"]) set(parts[name], "");
       return;
@@ -50,6 +50,16 @@ export class StatusLine {
     } catch {
       if (wanted === this.wanted) set(this.parts.density, "");
     }
+  }
+
+  /** How many objects are selected, and how many of them lie in this tomogram where others do not. */
+  selectedText() {
+    const { selection, objectSets } = this.viewer;
+    if (!selection.size) return "";
+    const set = objectSets.find((s) => s.key === selection.set);
+    let here = 0;
+    for (const id of selection.ids) if (set?.row(id)) here++;
+    return `${selection.size} selected` + (set && here < selection.size ? `, ${here || "none"} here` : "");
   }
 
   labelText(voxel) {

@@ -1,7 +1,7 @@
 // The bar above the planes: tomogram, slice, zoom, slab, contrast, layers, small planes, help.
 
 import { ContrastControl } from "./contrast.js";
-import { CLASS_SHORTCUTS, EDIT_SHORTCUTS, SHORTCUTS } from "./keys.js";
+import { CLASS_SHORTCUTS, EDIT_SHORTCUTS, OBJECT_SHORTCUTS, SHORTCUTS } from "./keys.js";
 import { LayersMenu } from "./layers_menu.js";
 
 const SMALL_PLANES = `<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.3"><rect x="1.5" y="2.5" width="13" height="11" rx="1"/><path d="M10 2.5v11M10 8h4.5"/></svg>`;
@@ -87,7 +87,9 @@ export class Toolbar {
   toggleHelp() {
     this.menu.element.hidden = true;
     this.help.hidden = !this.help.hidden;
-    const set = this.viewer.editing.editableSet();
+    const { editing } = this.viewer;
+    const set = editing.editableSet();
+    this.help.querySelector(".objects").hidden = !editing.selectableSet();
     this.help.querySelector(".editing").hidden = !set;
     this.help.querySelector(".classes").hidden = !set?.spec.class_keys;
   }
@@ -138,8 +140,8 @@ function makeHelp() {
   help.setAttribute("role", "dialog");
   help.setAttribute("aria-label", "Keyboard shortcuts");
   const list = (shortcuts) => shortcuts.map(([keys, what]) => `<dt>${keys}</dt><dd>${what}</dd>`).join("");
-  help.innerHTML = `<dl>${list(SHORTCUTS)}</dl><dl class="editing">${list(EDIT_SHORTCUTS)}</dl>
-    <dl class="classes">${list(CLASS_SHORTCUTS)}</dl>`;
+  help.innerHTML = `<dl>${list(SHORTCUTS)}</dl><dl class="objects">${list(OBJECT_SHORTCUTS)}</dl>
+    <dl class="editing">${list(EDIT_SHORTCUTS)}</dl><dl class="classes">${list(CLASS_SHORTCUTS)}</dl>`;
   return help;
 }
 

@@ -94,6 +94,8 @@ export class Viewer {
 
   apply(data) {
     this.session = data.session;
+    if (this.page !== location.pathname) this.toolbar.close(); // what was open belongs to the page before
+    this.page = location.pathname;
     this.follow = data.follow;
     this.colours = readColours(this.root);
     setLayout(this, data.layout, data.height);

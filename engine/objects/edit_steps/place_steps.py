@@ -45,7 +45,7 @@ class ScaleParameters(StepParameters):
     @model_validator(mode="after")
     def _one_way(self) -> "ScaleParameters":
         if (self.factor is None) == (self.voxel_size is None):
-            raise ValueError("give either a factor or a voxel_size")
+            raise ValueError("give either a factor or the voxel size afterwards")
         if self.shape is not None and min(self.shape) < 1:
             raise ValueError(f"the shape {self.shape} must have sides of 1 voxel or more")
         return self

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.errors import UserError
+from engine.errors import UserError, quoted
 from engine.objects.edit_steps import orientation_steps, place_steps, selection_steps
 from engine.objects.edit_steps.step import Edit, EditContext, StepParameters
 from engine.objects.table import ObjectTable
@@ -81,7 +81,7 @@ def choose(name: str, raw: Any = None, where: str = "") -> Chosen:
     edit = get_edit(name)
     where = where or edit.name
     if raw is not None and not isinstance(raw, dict):
-        raise UserError(f"{where}: {raw!r} are no parameters: write them as name: value.")
+        raise UserError(f"{where}: {quoted(raw)} are no parameters: write them as name: value.")
     try:
         return Chosen(edit, edit.parameters.model_validate(raw or {}))
     except ValidationError as error:
@@ -103,7 +103,9 @@ def read_steps(raw: Any) -> list[Chosen]:
         if isinstance(entry, str):
             entry = {entry: None}
         if not isinstance(entry, dict) or len(entry) != 1:
-            raise UserError(f"Step {number} is {entry!r}: write one edit with its parameters, as scale: {{factor: 2}}.")
+            raise UserError(
+                f"Step {number} is {quoted(entry)}: write one edit with its parameters, as scale: {{factor: 2}}."
+            )
         name, parameters = next(iter(entry.items()))
         steps.append(choose(str(name), parameters, f"Step {number} ({name})"))
     return steps

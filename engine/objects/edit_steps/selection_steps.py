@@ -16,6 +16,7 @@ from engine.objects.edits import (
     rename_classes,
     threshold,
 )
+from engine.objects.review import ACCEPTED, REJECTED, UNDECIDED_WORD, of_verdicts
 from engine.objects.table import ObjectTable
 from engine.parameters import parameter
 
@@ -30,6 +31,22 @@ class TomogramsParameters(StepParameters):
     """Of `keep-tomograms`."""
 
     tomograms: list[str] = parameter(title="Tomograms", source="tomograms", min_length=1, help="Names of tomograms.")
+
+
+class VerdictsParameters(StepParameters):
+    """Of `keep-verdicts` and `remove-verdicts`."""
+
+    verdicts: list[str] = parameter(
+        title="Verdicts", source="verdicts", min_length=1, help="accepted, rejected, undecided."
+    )
+
+    @field_validator("verdicts")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        for word in value:
+            if word not in (ACCEPTED, REJECTED, UNDECIDED_WORD):
+                raise ValueError(f"{word} is no verdict, choose accepted, rejected or undecided")
+        return value
 
 
 class RenameParameters(StepParameters):
@@ -132,6 +149,20 @@ EDITS = (
         "Keep the objects in some tomograms only.",
         TomogramsParameters,
         lambda table, p, context: keep_tomograms(table, p.tomograms),
+    ),
+    Edit(
+        "keep-verdicts",
+        "Extract by verdict",
+        "Keep the accepted, undecided or rejected objects only.",
+        VerdictsParameters,
+        lambda table, p, context: of_verdicts(table, p.verdicts),
+    ),
+    Edit(
+        "remove-verdicts",
+        "Remove by verdict",
+        "Remove the rejected, undecided or accepted objects.",
+        VerdictsParameters,
+        lambda table, p, context: of_verdicts(table, p.verdicts, keep=False),
     ),
     Edit(
         "threshold",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.errors import UserError
+from engine.errors import UserError, quoted
 from engine.objects.edits.merging import concatenate
 from engine.objects.edits.selecting import require_classes
 from engine.objects.table import NUMBER_COLUMNS, TEXT, TEXT_COLUMNS, ObjectTable
@@ -128,13 +128,13 @@ def _checked(table: ObjectTable, object_id: int, column: str, value: Any) -> Any
         try:
             return float(value)
         except (TypeError, ValueError):
-            raise UserError(f"{where}: {value!r} is not a number.") from None
+            raise UserError(f"{where}: {quoted(value)} is not a number.") from None
     if column in TEXT_COLUMNS:
         text = str(value or "").strip()
         if not text:
             raise UserError(f"{where}: the name must not be empty.")
         if column == "tomogram" and text not in table.tomograms:
-            raise UserError(f"{where}: {text!r} is no tomogram of this table.")
+            raise UserError(f"{where}: {quoted(text)} is no tomogram of this table.")
         return text
     if table.rows[column].dtype == TEXT:
         return None if value is None else str(value)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import UserError
+from engine.objects.review import of_verdicts
 from engine.objects.table import TEXT, ObjectTable
 
 Range = tuple[float | None, float | None]
@@ -21,6 +22,7 @@ def filter_by(
     size: Range | None = None,
     classes: Collection[str] | None = None,
     tomograms: Collection[str] | None = None,
+    verdicts: Collection[str] | None = None,
 ) -> ObjectTable:
     """Only the objects that pass all filters.
 
@@ -33,7 +35,11 @@ def filter_by(
         unknown are dropped.
     classes, tomograms
         Names to keep; None keeps all.
+    verdicts
+        Of "accepted", "rejected", "undecided"; None keeps all.
     """
+    if verdicts is not None:
+        table = of_verdicts(table, verdicts)
     rows = table.rows
     passes = np.ones(len(rows), dtype=bool)
     for column, limits in (("score", score), ("size", size)):

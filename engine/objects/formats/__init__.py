@@ -13,6 +13,7 @@ from engine.objects.formats.registry import (
     options_of,
     read_objects,
     targets,
+    writing_options,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "options_of",
     "read_objects",
     "targets",
+    "writing_options",
 ]

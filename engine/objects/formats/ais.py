@@ -165,6 +165,7 @@ FORMAT = Format(
     recognised=recognised,
     read=read,
     write=write,
+    file_name="{table}_ais",
     how_to_import="Pom: pom summarize --starfile {file} --tomo-column rlnMicrographName, or pom contextualize with the "
     "same file; tomograms are named without ending.",
 )

@@ -25,7 +25,7 @@ from pydantic import Field
 from scipy.spatial.transform import Rotation
 
 from engine.atomic import write_text
-from engine.errors import UserError
+from engine.errors import UserError, quoted
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.json_files import begins_as_object, is_number, read_json
 from engine.objects.formats.notes import note
@@ -33,7 +33,7 @@ from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
 from engine.objects.formats.options import NoOptions, Options
 from engine.objects.formats.positions import angles_and_known, positions
 from engine.objects.orientations import relion_from_rotation, rotation_from_relion
-from engine.objects.table import ANGLES, COORDINATES, ObjectTable, TomogramGeometry
+from engine.objects.table import ANGLES, COORDINATES, ObjectTable, TomogramGeometry, UnknownTomogram
 
 INSTANCE = "instance_id"
 UNITS = {"angstrom": 1.0, "nanometer": 10.0, "nm": 10.0}
@@ -89,7 +89,7 @@ def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry], options: N
         raise UserError(f"{path} is no copick file of picks: its 'points' are no list.")
     unit = str(content.get("unit", "angstrom")).lower()
     if unit not in UNITS:
-        raise UserError(f"{path} has the unit {unit!r}: copick's picks are in angstrom.")
+        raise UserError(f"{path} has the unit {quoted(unit)}: copick's picks are in angstrom.")
     tomogram = belongs_to(path, str(content.get("run_name") or ""), tomograms)
     voxel = _voxel_size(path, tomogram, content.get("voxel_spacing"), tomograms)
     rows, matrices, known = _points(path, points or [])
@@ -172,7 +172,7 @@ def _points(path: str | Path, points: list[Any]) -> tuple[pd.DataFrame, np.ndarr
             raise UserError(f"{path}, point {number} has no 'location' with numbers x, y and z.")
         score, instance = point.get("score"), point.get(INSTANCE)
         if score is not None and not is_number(score):
-            raise UserError(f"{path}, point {number} has the score {score!r}, which is no number.")
+            raise UserError(f"{path}, point {number} has the score {quoted(score)}, which is no number.")
         rows.append([*place, np.nan if score is None else score, instance if is_number(instance) else 0])
         matrix = point.get("transformation_")
         given.append(None if matrix is None else _matrix(path, number, matrix))
@@ -217,10 +217,8 @@ def _voxel_size(path: str | Path, tomogram: str, spacing: Any, tomograms: Mappin
     if is_number(spacing) and spacing > 0:
         note(f"{path}: tomogram {tomogram!r} is not here; its voxel size of {spacing:g} Å is taken from the file.")
         return np.full(3, float(spacing))
-    raise UserError(
-        f"{path} has points in Å of tomogram {tomogram!r}, whose voxel size is not known: give its size with "
-        f"--tomograms {tomogram}=X,Y,Z@VOXEL_SIZE, a tomograms.star or a folder, or add the tomogram to the project."
-    )
+    what = f"{path} has points in Å of tomogram {tomogram!r}, whose voxel size is not known"
+    raise UnknownTomogram(what, tomogram)
 
 
 def _allowed(name: str, what: str) -> str:
@@ -243,6 +241,8 @@ FORMAT = Format(
     read=read,
     write=write,
     writing=Writing,
+    keeps=lambda column: column == INSTANCE,
+    file_name="{table}_copick",
     how_to_import="Put {file} into the copick project as ExperimentRuns/<run>/Picks/<user>_<session>_<object>.json, "
     "with the names that stand in it; the object must be among pickable_objects of the project's configuration.",
 )

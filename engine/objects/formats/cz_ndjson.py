@@ -206,6 +206,7 @@ FORMAT = Format(
     recognised=recognised,
     read=read,
     write=write,
+    keeps=lambda column: column == INSTANCE,
     how_to_import="The portal keeps one file per object and tomogram; copick reads them from a portal dataset. "
     "The class is in particle_name, which only some programs read.",
 )

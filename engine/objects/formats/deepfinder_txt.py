@@ -21,13 +21,12 @@ from pydantic import Field
 
 from engine.errors import UserError
 from engine.objects.formats.class_names_given import NamesOfClasses, named
-from engine.objects.formats.class_numbers import class_numbers
+from engine.objects.formats.class_numbers import NumbersOfClasses, class_numbers
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.notes import note
 from engine.objects.formats.number_lines import all_numbers, first_lines, numbers, read_columns, write_columns
 from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
-from engine.objects.formats.options import Options
 from engine.objects.formats.positions import angles_and_known, positions, refuse_lost
 from engine.objects.orientations import (
     deepfinder_from_rotation,
@@ -57,7 +56,7 @@ class Reading(NamesOfClasses):
     )
 
 
-class Writing(Options):
+class Writing(NumbersOfClasses):
     """Writing a text list."""
 
     layout: Literal["auto", "deepfinder", "shrec"] = Field(
@@ -120,12 +119,12 @@ def write(table: ObjectTable, path: str | Path, options: Writing | None = None) 
         if not known.all():
             note(f"{int((~known).sum())} objects without orientation are written with angles 0 0 0.")
         phi, psi, the = deepfinder_from_rotation(rotation_from_relion(angles)).T if len(rows) else angles.T
-        frame.insert(0, "class", rows["class"].map(_words(rows["class"])).to_numpy())
+        frame.insert(0, "class", rows["class"].map(_words(rows["class"], options)).to_numpy())
         frame[["phi", "the", "psi"]] = np.round(np.stack([phi, the, psi], axis=1), 3) + 0.0
     else:
         if known.any():
             note("DeepFinder's text layout holds no orientations: they are left out.")
-        frame.insert(0, "class", class_numbers(rows["class"]))
+        frame.insert(0, "class", class_numbers(rows["class"], "DeepFinder", options))
         sizes = rows["size"].to_numpy()
         if len(rows) and np.isfinite(sizes).all():
             frame["size"] = sizes.round().astype(np.int64)
@@ -147,11 +146,11 @@ def recognised(head: Head) -> int:
     return 1 if all(word.isdigit() for word in [*(words[0] for words in lines), *sizes]) else 0
 
 
-def _words(classes: "pd.Series[str]") -> dict[str, str]:
+def _words(classes: "pd.Series[str]", options: Writing) -> dict[str, str]:
     """What stands for each class in SHREC's layout: its number where all are "class N", else its name in one word."""
     names = sorted(classes.unique())
     if all(name.startswith("class ") for name in names):
-        return dict(zip(names, map(str, class_numbers(pd.Series(names))), strict=True))
+        return dict(zip(names, map(str, class_numbers(pd.Series(names), "SHREC's list", options)), strict=True))
     words = {name: "_".join(re.split(r"[\s,#]+", name.strip())) for name in names}
     if len(set(words.values())) < len(names) or "" in words.values():
         raise UserError(

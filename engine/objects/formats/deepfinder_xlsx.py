@@ -12,8 +12,8 @@ import pandas as pd
 from engine.errors import UserError
 from engine.objects.formats import deepfinder_xml
 from engine.objects.formats.class_names_given import NamesOfClasses
+from engine.objects.formats.class_numbers import NumbersOfClasses
 from engine.objects.formats.format import Format, Head
-from engine.objects.formats.options import NoOptions
 from engine.objects.formats.workbooks import is_workbook, read_sheet, sheet_names, write_sheet
 from engine.objects.table import ObjectTable, TomogramGeometry
 
@@ -48,7 +48,7 @@ def read(
     return deepfinder_xml.from_columns(path, frame, tomograms, options or NamesOfClasses(), "row")
 
 
-def write(table: ObjectTable, path: str | Path, options: NoOptions | None = None) -> None:
+def write(table: ObjectTable, path: str | Path, options: NumbersOfClasses | None = None) -> None:
     """Write the sheet "Object list".
 
     Raises
@@ -56,7 +56,7 @@ def write(table: ObjectTable, path: str | Path, options: NoOptions | None = None
     UserError
         An object without position, more objects than a sheet has rows, full disk.
     """
-    columns = deepfinder_xml.to_columns(table, "DeepFinder")
+    columns = deepfinder_xml.to_columns(table, "DeepFinder", options)
     whole = {"tomo_idx", "obj_id", "class_label", "cluster_size"}
     cells = [
         [None if text == "" else int(text) if name in whole else float(text) for text in columns[name]]
@@ -82,5 +82,7 @@ FORMAT = Format(
     read=read,
     write=write,
     reading=NamesOfClasses,
+    writing=NumbersOfClasses,
+    file_name="{table}_objl",
     how_to_import=deepfinder_xml.FORMAT.how_to_import,
 )

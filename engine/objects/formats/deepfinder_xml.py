@@ -18,15 +18,14 @@ import pandas as pd
 from defusedxml import ElementTree
 
 from engine.atomic import write_text
-from engine.errors import UserError, explain_os_errors
+from engine.errors import UserError, explain_os_errors, quoted
 from engine.objects.formats.class_names_given import NamesOfClasses, named
-from engine.objects.formats.class_numbers import class_numbers
+from engine.objects.formats.class_numbers import NumbersOfClasses, class_numbers
 from engine.objects.formats.format import Format, Head, head_of
 from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.notes import note
 from engine.objects.formats.number_lines import numbers
 from engine.objects.formats.one_tomogram import belongs_to
-from engine.objects.formats.options import NoOptions
 from engine.objects.formats.positions import angles_and_known, positions, refuse_lost
 from engine.objects.formats.tomogram_names import match_names
 from engine.objects.formats.tomogram_numbers import tomogram_numbers
@@ -82,13 +81,13 @@ def read(
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise UserError(f"{path} is not an XML file that can be read ({error}).") from error
     if root.tag != "objlist":
-        raise UserError(f"{path} is no DeepFinder object list: its first element is {root.tag!r}, not 'objlist'.")
+        raise UserError(f"{path} is no DeepFinder object list: its first element is {quoted(root.tag)}, not 'objlist'.")
     entries = [element.attrib for element in root.iter("object")]
     frame = pd.DataFrame(entries, index=range(1, len(entries) + 1), dtype=object)
     return from_columns(path, frame.rename_axis("object"), tomograms, options or NamesOfClasses(), "object")
 
 
-def write(table: ObjectTable, path: str | Path, options: NoOptions | None = None) -> None:
+def write(table: ObjectTable, path: str | Path, options: NumbersOfClasses | None = None) -> None:
     """Write a list.
 
     Raises
@@ -96,7 +95,7 @@ def write(table: ObjectTable, path: str | Path, options: NoOptions | None = None
     UserError
         An object without position, full disk.
     """
-    columns = to_columns(table, "DeepFinder")
+    columns = to_columns(table, "DeepFinder", options)
     texts = []
     for name, values in columns.items():
         attribute = [f' {name}="{value}"' if value != "" else "" for value in values]
@@ -165,7 +164,7 @@ def from_columns(
     return ObjectTable(rows, tomograms)
 
 
-def to_columns(table: ObjectTable, title: str) -> dict[str, list[str]]:
+def to_columns(table: ObjectTable, title: str, options: NumbersOfClasses | None = None) -> dict[str, list[str]]:
     """DeepFinder's attributes in its order as text, "" where not known."""
     rows = table.rows
     places = positions(table)
@@ -176,7 +175,7 @@ def to_columns(table: ObjectTable, title: str) -> dict[str, list[str]]:
     found = {
         "tomo_idx": numbered.astype("str").tolist(),
         "obj_id": rows["id"].astype("str").tolist(),
-        "class_label": [str(number) for number in class_numbers(rows["class"])],
+        "class_label": [str(number) for number in class_numbers(rows["class"], title, options)],
         **{name: _decimals(places[:, axis]) for axis, name in enumerate(COORDINATES)},
         **{name: _decimals(euler[:, axis]) for axis, name in enumerate(EULER)},
         "cluster_size": ["" if np.isnan(size) else f"{size:.0f}" for size in rows["size"]],
@@ -223,6 +222,7 @@ FORMAT = Format(
     read=read,
     write=write,
     reading=NamesOfClasses,
+    writing=NumbersOfClasses,
     how_to_import="In DeepFinder: Objl().read('{file}'), or give {file} to target generation. For training, tomo_idx "
     "must be the place of the tomogram in the list of tomograms, from 0: rename the tomograms 0, 1, 2 … if it is not.",
 )

@@ -29,12 +29,11 @@ from pydantic import Field
 
 from engine.errors import UserError
 from engine.objects.formats.class_names_given import NamesOfClasses, named
-from engine.objects.formats.class_numbers import class_numbers
+from engine.objects.formats.class_numbers import NumbersOfClasses, class_numbers
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.notes import note
 from engine.objects.formats.number_lines import all_numbers, first_lines, read_columns, read_text, write_columns
-from engine.objects.formats.options import Options
 from engine.objects.formats.positions import angles_and_known, positions, refuse_lost
 from engine.objects.formats.tomogram_names import match_names
 from engine.objects.formats.tomogram_numbers import tomogram_numbers
@@ -78,7 +77,7 @@ class Reading(NamesOfClasses):
     )
 
 
-class Writing(Options):
+class Writing(NumbersOfClasses):
     """Writing a Dynamo table."""
 
     first_voxel: FirstVoxel = _FIRST_VOXEL
@@ -155,7 +154,7 @@ def write(table: ObjectTable, path: str | Path, options: Writing | None = None) 
     columns["tag"] = rows["id"].to_numpy()
     columns["cc"] = _shown(rows["score"].fillna(0).to_numpy())
     columns["tomo"] = rows["tomogram"].map(tomogram_numbers(rows["tomogram"], "Dynamo")).to_numpy(dtype=np.int64)
-    columns["class"] = class_numbers(rows["class"])
+    columns["class"] = class_numbers(rows["class"], "Dynamo", options)
     write_columns(path, pd.DataFrame(columns, columns=list(NAMES[:width])))
 
 
@@ -243,6 +242,7 @@ FORMAT = Format(
     reading=Reading,
     writing=Writing,
     beside=beside,
+    keeps=lambda column: column.removeprefix(OWN) in set(NAMES) - TAKEN and column.startswith(OWN),
     how_to_import="In Dynamo: t = dread('{file}'). Crop with dtcrop and a volume list in which each tomogram has the "
     "index that {file}'s column 20 has; the file ending in _tomograms.doc says which is which. Check the first "
     "particles by eye: half a voxel depends on the option for the centre of the first voxel.",

@@ -25,7 +25,7 @@ import pandas as pd
 from pydantic import Field
 
 from engine.atomic import write_text
-from engine.errors import UserError
+from engine.errors import UserError, quoted
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.json_files import begins_as_object, is_number, read_json
 from engine.objects.formats.notes import note
@@ -33,7 +33,7 @@ from engine.objects.formats.number_lines import numbers
 from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
 from engine.objects.formats.options import NoOptions, Options
 from engine.objects.formats.positions import positions
-from engine.objects.table import COORDINATES, ObjectTable, TomogramGeometry
+from engine.objects.table import COORDINATES, ObjectTable, TomogramGeometry, UnknownTomogram
 
 METHOD, BOX_SIZE = "eman2_method", "eman2_boxsize"
 BOX = [*COORDINATES, METHOD, "score", "number"]
@@ -171,7 +171,7 @@ def _classes(path: str | Path, listed: Any) -> dict[int, tuple[str, Any]]:
     found = {}
     for key, entry in (listed if isinstance(listed, dict) else {}).items():
         if not str(key).lstrip("-").isdigit() or not isinstance(entry, dict):
-            raise UserError(f"{path}: class {key!r} in 'class_list' is not a number with a name and a boxsize.")
+            raise UserError(f"{path}: class {quoted(key)} in 'class_list' is not a number with a name and a boxsize.")
         size = entry.get("boxsize")
         found[int(key)] = (str(entry.get("name") or f"particles_{int(key):02d}"), size if is_number(size) else None)
     return found
@@ -186,12 +186,10 @@ def _scale(
     except (TypeError, ValueError):
         pixel = 0.0
     if not 0 < pixel < np.inf:
-        raise UserError(f"{path} has apix_unbin = {unbinned!r}, which is no pixel size in Å: mend it.")
+        raise UserError(f"{path} has apix_unbin = {quoted(unbinned)}, which is no pixel size in Å: mend it.")
     if tomogram not in tomograms:
-        raise UserError(
-            f"{path} counts from the centre of tomogram {tomogram!r}, whose size is not known: give its size with "
-            f"--tomograms {tomogram}=X,Y,Z@VOXEL_SIZE, a tomograms.star or a folder, or add it to the project."
-        )
+        what = f"{path} counts from the centre of tomogram {tomogram!r}, whose size is not known"
+        raise UnknownTomogram(what, tomogram)
     geometry = tomograms[tomogram]
     return pixel / np.array(geometry.voxel_size[::-1]), np.array(geometry.shape[::-1]) // 2
 
@@ -208,6 +206,8 @@ FORMAT = Format(
     read=read,
     write=write,
     writing=Writing,
+    keeps=lambda column: column in (METHOD, BOX_SIZE),
+    file_name="{table}_info",
     how_to_import="Put {file} into the EMAN2 project as info/<tomogram>_info.json, where the tomogram's name ends "
     "before its first two underscores. If EMAN2 already has that file, write over it from here: tilt angles "
     "and defocus stay. The unbinned pixel size must be the project's.",

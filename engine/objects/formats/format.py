@@ -96,6 +96,10 @@ class Format:
         Models of the options; every field has a default, a title and a description.
     beside
         (table, file, options) → further files that the next program needs, {file name: text}.
+    keeps
+        Which further columns, by name, it writes though it has no room for all ("further columns" in `carries`).
+    file_name
+        What its files are usually called, without ending; {table} stands for the table's name.
     how_to_import
         Some lines on how the next program takes it, with {file} where the file's name stands.
     """
@@ -113,6 +117,8 @@ class Format:
     reading: type[BaseModel] = NoOptions
     writing: type[BaseModel] = NoOptions
     beside: Callable[[ObjectTable, Path, Any], dict[str, str]] | None = None
+    keeps: Callable[[str], bool] = lambda column: False
+    file_name: str = "{table}"
     how_to_import: str = ""
 
     @property

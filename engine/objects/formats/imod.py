@@ -25,6 +25,7 @@ from imodmodel.models import Contour, ImodModel, Object
 from engine.atomic import replacing
 from engine.errors import UserError, explain_os_errors
 from engine.objects.formats.class_names_given import NamesOfClasses, entries
+from engine.objects.formats.class_numbers import numbering_sentence
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.notes import note
 from engine.objects.formats.number_lines import all_numbers, first_lines, read_columns, write_columns
@@ -95,7 +96,9 @@ def write(table: ObjectTable, path: str | Path, options: NoOptions | None = None
         frame[list(COORDINATES)] = np.round(points, 3) + 0.0
         frame = frame.sort_values(["object", CONTOUR], kind="stable")
         write_columns(path, frame)
-        note("IMOD's text holds no names of classes: objects are numbered in the order of the classes' names.")
+        sentence = numbering_sentence("IMOD's text", {name: number for number, name in enumerate(names, 1)})
+        if sentence:
+            note(sentence)
         return
     model = ImodModel(objects=[])
     for number, name in enumerate(names, 1):
@@ -236,6 +239,7 @@ FORMAT = Format(
     read=read,
     write=write,
     reading=NamesOfClasses,
+    keeps=lambda column: column == CONTOUR,
     how_to_import="3dmod tomogram.mrc {file}. A text file becomes a model with: point2model -scat -sphere 5 -image "
     "tomogram.mrc {file} {file}.mod",
 )

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from engine.errors import UserError
-from engine.objects.table import TomogramGeometry
+from engine.errors import quoted
+from engine.objects.table import TomogramGeometry, UnknownTomogram
 
 
 def per_object(
@@ -21,17 +21,16 @@ def per_object(
 
     Raises
     ------
-    UserError
-        A tomogram whose geometry is not given: its name and the ways to give it.
+    UnknownTomogram
+        One whose geometry is not given.
     """
     which, unique = pd.factorize(names)
     unknown = [name for name in unique if name not in tomograms]
     if unknown:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-        raise UserError(
-            f"{path} has objects of tomogram {unknown[0]!r}{more}, whose size and voxel size are not known here: give "
-            f"its size with --tomograms {unknown[0]}=X,Y,Z@VOXEL_SIZE, a tomograms.star or a folder, or add the "
-            "tomogram to the project."
+        raise UnknownTomogram(
+            f"{path} has objects of tomogram {quoted(unknown[0])}{more}, whose size and voxel size are not known here",
+            str(unknown[0]),
         )
     values = np.array([getattr(tomograms[name], attribute) for name in unique], dtype=np.float64)
     return np.asarray(values.reshape(-1, 3)[which][:, ::-1])

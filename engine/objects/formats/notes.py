@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from engine.errors import LONGEST_SENTENCE, shortened
+
 _open: ContextVar[list[str] | None] = ContextVar("notes", default=None)
 
 
 def note(sentence: str) -> None:
     """Leave a sentence for whoever collects; without a collector nothing happens. The same one is kept once."""
     notes = _open.get()
+    sentence = shortened(sentence, LONGEST_SENTENCE)
     if notes is not None and sentence not in notes:
         notes.append(sentence)
 

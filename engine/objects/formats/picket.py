@@ -15,11 +15,11 @@ import pandas as pd
 import yaml
 
 from engine.atomic import write_text
-from engine.errors import UserError, explain_os_errors
+from engine.errors import UserError, explain_os_errors, quoted
 from engine.objects.formats.format import Format, Head, head_of
 from engine.objects.formats.one_tomogram import belongs_to, only_tomogram
 from engine.objects.formats.options import NoOptions
-from engine.objects.formats.positions import positions
+from engine.objects.formats.positions import positions, refuse_lost
 from engine.objects.table import COORDINATES, ObjectTable, TomogramGeometry
 
 CENTROIDS = "Predicted_Particle_Centroid_Coordinates"
@@ -102,8 +102,9 @@ def read(path: str | Path, tomograms: Mapping[str, TomogramGeometry], options: N
     for number, point in enumerate(points, 1):
         values = [point.get(axis) for axis in COORDINATES] if isinstance(point, dict) else [None]
         if not all(isinstance(value, int | float) for value in values):
-            raise UserError(f"{path}: entry {number} of {CENTROIDS} is {point!r}, not x, y and z.")
+            raise UserError(f"{path}: entry {number} of {CENTROIDS} is {quoted(point)}, not x, y and z.")
     rows = pd.DataFrame(points if quick is None else quick, columns=list(COORDINATES))
+    refuse_lost(path, rows.set_axis(range(1, len(rows) + 1)), COORDINATES, "entry")
     rows["tomogram"] = belongs_to(path, _stated(content.get(METADATA)), tomograms)
     rows["class"] = "particle"
     return ObjectTable(rows, tomograms)
@@ -126,7 +127,8 @@ def recognised(head: Head) -> int:
 
 
 def _stated(metadata: Any) -> str:
-    return str(metadata.get("tomogram_path") or "") if isinstance(metadata, dict) else ""
+    stated = metadata.get("tomogram_path") if isinstance(metadata, dict) else None
+    return str(stated) if isinstance(stated, str | int) else ""
 
 
 def _plain(value: Any) -> Any:

@@ -20,8 +20,13 @@ def positions(table: ObjectTable) -> np.ndarray:
         One of them is not a number.
     """
     places = table.rows[list(COORDINATES)].to_numpy(dtype=np.float64)
-    if not np.isfinite(places).all():
-        raise UserError("Some objects have no position (x, y or z is empty): delete or complete them first.")
+    lost = ~np.isfinite(places).all(axis=1)
+    if lost.any():
+        count = int(lost.sum())
+        raise UserError(
+            f"{count:,} object{' has' if count == 1 else 's have'} no position (x, y or z is no finite number), the "
+            f"first in row {int(np.argmax(lost)) + 1}: delete or complete them first."
+        )
     return places
 
 

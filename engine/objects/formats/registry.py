@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from engine.atomic import write_text
-from engine.errors import UserError
+from engine.errors import UserError, quoted
 from engine.objects.formats import (
     ais,
     copick,
@@ -30,6 +30,7 @@ from engine.objects.formats import (
     stopgap,
     warp,
 )
+from engine.objects.formats.class_numbers import NumbersOfClasses
 from engine.objects.formats.format import Format, head_of
 from engine.objects.table import ANGLES, COLUMNS, COORDINATES, ObjectTable, TomogramGeometry
 
@@ -135,7 +136,7 @@ def options_of(model: type[BaseModel], values: Mapping[str, Any], what: str) -> 
         if first["type"] == "extra_forbidden":
             there = ", ".join(model.model_fields) or "none"
             raise UserError(f"{what} has no option {name!r}: its options are {there}.") from error
-        raise UserError(f"{what}: {name} = {first['input']!r} is not allowed ({first['msg']}).") from error
+        raise UserError(f"{what}: {name} = {quoted(first['input'])} is not allowed ({first['msg']}).") from error
 
 
 def read_objects(
@@ -184,15 +185,51 @@ def losses(table: ObjectTable, chosen: Format) -> list[str]:
             said.append(f"{chosen.title} holds no {name}.")
     if "fractions" not in holds and (rows[list(COORDINATES)] % 1 != 0).to_numpy().any():
         said.append(f"{chosen.title} holds whole voxels: fractions are lost.")
-    further = [str(name) for name in rows.columns if name not in COLUMNS]
+    further = [str(name) for name in rows.columns if name not in COLUMNS and not chosen.keeps(str(name))]
     if "further columns" not in holds and further:
         shown = ", ".join(further[:4]) + (" …" if len(further) > 4 else "")
-        said.append(f"{chosen.title} holds no further columns ({shown}).")
+        said.append(f"{chosen.title} has no place for the column{'s' if len(further) > 1 else ''} {shown}.")
     return said
 
 
+def writing_options(
+    table: ObjectTable,
+    chosen: Format,
+    options: Mapping[str, Any] | BaseModel | None = None,
+    class_labels: Mapping[str, int] | None = None,
+) -> BaseModel:
+    """The options of writing a whole table, checked, with what is decided once for all of its parts: class numbers.
+
+    Parameters
+    ----------
+    table
+        All that is written, even where only some rows of it are.
+    chosen
+        The format.
+    options
+        By name; checked ones are taken as they are.
+    class_labels
+        Number by name of the project's feature library; None = there is no project.
+
+    Raises
+    ------
+    UserError
+        An option that is not allowed.
+    """
+    if isinstance(options, BaseModel):
+        return options
+    checked = options_of(chosen.writing, options or {}, f"Writing {chosen.name}")
+    if isinstance(checked, NumbersOfClasses):
+        return checked.decided(table.rows["class"].unique(), class_labels)
+    return checked
+
+
 def export(
-    table: ObjectTable, chosen: Format, path: str | Path, options: Mapping[str, Any] | None = None
+    table: ObjectTable,
+    chosen: Format,
+    path: str | Path,
+    options: Mapping[str, Any] | BaseModel | None = None,
+    class_labels: Mapping[str, int] | None = None,
 ) -> list[Path]:
     """Write a table; into several files where the format holds only one tomogram or class and there are more.
 
@@ -206,6 +243,8 @@ def export(
         The file; with several files `_<tomogram>` or `_<class>` goes before its ending.
     options
         Of writing.
+    class_labels
+        Number by name of the project's feature library, for formats that have numbers for classes.
 
     Returns
     -------
@@ -217,23 +256,27 @@ def export(
     UserError
         Full disk, missing folder, a name that the format cannot hold, an option that is not allowed.
     """
-    checked = options_of(chosen.writing, options or {}, f"Writing {chosen.name}")
+    checked = writing_options(table, chosen, options, class_labels)
     files = targets(table, chosen, path)
     for target, rows in files.items():
         chosen.write(table if len(files) == 1 else table.with_rows(table.rows.loc[rows]), target, checked)
-    beside = further_files(table, chosen, path, options)
+    beside = further_files(table, chosen, path, checked)
     for target, text in beside.items():
         write_text(target, text)
     return [*files, *beside]
 
 
 def further_files(
-    table: ObjectTable, chosen: Format, path: str | Path, options: Mapping[str, Any] | None = None
+    table: ObjectTable,
+    chosen: Format,
+    path: str | Path,
+    options: Mapping[str, Any] | BaseModel | None = None,
+    class_labels: Mapping[str, int] | None = None,
 ) -> dict[Path, str]:
     """What is written beside the list because the next program needs it: text by file."""
     if chosen.beside is None:
         return {}
-    checked = options_of(chosen.writing, options or {}, f"Writing {chosen.name}")
+    checked = writing_options(table, chosen, options, class_labels)
     found = chosen.beside(table, Path(path), checked)
     return {Path(path).with_name(name): text for name, text in found.items() if text}
 

@@ -24,10 +24,11 @@ import pandas as pd
 from engine.atomic import write_text
 from engine.errors import UserError
 from engine.objects.formats.class_names_given import NamesOfClasses
+from engine.objects.formats.class_numbers import NumbersOfClasses
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.needed_geometry import per_object, used
 from engine.objects.formats.notes import note
-from engine.objects.formats.options import Options, pixel_size_option
+from engine.objects.formats.options import pixel_size_option
 from engine.objects.formats.positions import positions
 from engine.objects.formats.relion_particles import (
     COORDINATE,
@@ -61,7 +62,7 @@ class Reading(NamesOfClasses):
     )
 
 
-class Writing(Options):
+class Writing(NumbersOfClasses):
     """How RELION 3 lists are written."""
 
     pixel_size: float | None = pixel_size_option("Pixel size of the coordinates", "Å; empty = voxels of the tomogram.")
@@ -116,7 +117,7 @@ def write(table: ObjectTable, path: str | Path, options: Writing = DEFAULT_WRITI
     rows = table.rows
     places, sizes = positions(table), table.per_row("voxel_size")[:, ::-1]
     pixels = np.full_like(sizes, options.pixel_size) if options.pixel_size else sizes
-    columns, shifts = particle_columns(table, "origins")
+    columns, shifts = particle_columns(table, "origins", options)
     given = {name: name if ENDINGS.search(name) else name + ENDING for name in rows["tomogram"].unique()}
     particles = pd.DataFrame({"rlnMicrographName": rows["tomogram"].map(given)}, dtype="str")
     particles[COORDINATE] = (places * sizes + shifts) / pixels
@@ -163,10 +164,10 @@ def with_origins(particles: StarTable, image: np.ndarray | None) -> StarTable:
 
 
 def recognised(head: Head) -> int:
-    """3 with micrograph names and three coordinates, unless the names are tomograms of RELION 4 or Warp."""
+    """3 with micrograph names and three coordinates, 1 with some, or where the names are RELION 4's or Warp's."""
     labels = labels_of(head)
     if not {"rlnMicrographName", *COORDINATE} <= labels:
-        return 0
+        return 1 if set(COORDINATE) & labels and "rlnMicrographName" in labels else 0
     return (
         1
         if "rlnTomoName" in labels or ".tomostar" in head.text or any(label.startswith("ais") for label in labels)
@@ -224,7 +225,7 @@ def _coordinate_pixels(
         what = "of the images, as in Warp's lists" if warp[row] else "of the tomogram"
         note(
             f"{particles.path}: the coordinates are taken in pixels of {taken:g} Å ({what}), not of {other:g} Å, in "
-            f"{names.iloc[row]!r}; if that is wrong, read the list with pixel_size={other:g}."
+            f"{names.iloc[row]!r}; if that is wrong, give the option pixel_size as {other:g}."
         )
     return pixels
 
@@ -244,6 +245,7 @@ FORMAT = Format(
     write=write,
     reading=Reading,
     writing=Writing,
+    file_name="{table}_relion3",
     how_to_import=(
         "Put the tomograms where rlnMicrographName says, or change it to their paths; then choose Particle extraction "
         "in RELION 3 with {file} as the list of refined particles to extract again."

@@ -19,10 +19,11 @@ import pandas as pd
 from engine.atomic import write_text
 from engine.errors import UserError
 from engine.objects.formats.class_names_given import NamesOfClasses
+from engine.objects.formats.class_numbers import NumbersOfClasses
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.needed_geometry import per_object, used
 from engine.objects.formats.notes import note
-from engine.objects.formats.options import Options, pixel_size_option
+from engine.objects.formats.options import pixel_size_option
 from engine.objects.formats.positions import positions
 from engine.objects.formats.relion_particles import (
     CENTRED,
@@ -55,7 +56,7 @@ class Reading(NamesOfClasses):
     )
 
 
-class Writing(Options):
+class Writing(NumbersOfClasses):
     """How RELION 4 lists are written."""
 
     tilt_series_pixel_size: float | None = pixel_size_option(
@@ -124,7 +125,7 @@ def write(table: ObjectTable, path: str | Path, options: Writing = DEFAULT_WRITI
                 f"RELION 4 counts in pixels of the unbinned tilt series: the voxel size ({pixel[0]:g} Å) was taken for "
                 "their size; if the tomograms are binned, give the option tilt_series_pixel_size."
             )
-    columns, shifts = particle_columns(table, "subtomograms")
+    columns, shifts = particle_columns(table, "subtomograms", options)
     particles = pd.DataFrame({"rlnTomoName": rows["tomogram"]})
     particles[PARTICLE_NAME] = particle_names(rows, particles["rlnTomoName"])
     particles[COORDINATE] = (places * sizes + shifts) / pixel[:, None]
@@ -135,10 +136,10 @@ def write(table: ObjectTable, path: str | Path, options: Writing = DEFAULT_WRITI
 
 
 def recognised(head: Head) -> int:
-    """3 with tomogram names and corner coordinates; 1 where the names are Warp's or centred coordinates are there."""
+    """3 with tomogram names and corner coordinates; 1 where some of these, or the names are Warp's, or centred ones."""
     labels = labels_of(head)
     if not {"rlnTomoName", *COORDINATE} <= labels:
-        return 0
+        return 1 if set(COORDINATE) & labels and "rlnMicrographName" not in labels else 0
     return 1 if set(CENTRED) <= labels or ".tomostar" in head.text else 3
 
 
@@ -157,6 +158,7 @@ FORMAT = Format(
     write=write,
     reading=Reading,
     writing=Writing,
+    file_name="{table}_relion4",
     how_to_import=(
         "In RELION 4 choose Import → Coordinates with {file} as the input and your tomograms.star as the tomogram set, "
         "or take {file} directly as the particle set of Make pseudo-subtomograms.\n"

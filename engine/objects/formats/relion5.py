@@ -27,10 +27,11 @@ from pydantic import Field
 from engine.atomic import write_text
 from engine.errors import UserError
 from engine.objects.formats.class_names_given import NamesOfClasses
+from engine.objects.formats.class_numbers import NumbersOfClasses
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.needed_geometry import per_object, used
 from engine.objects.formats.notes import note
-from engine.objects.formats.options import Options, pixel_size_option
+from engine.objects.formats.options import pixel_size_option
 from engine.objects.formats.positions import positions
 from engine.objects.formats.relion_particles import (
     CENTRED,
@@ -47,7 +48,7 @@ from engine.objects.formats.relion_particles import (
     read_particles,
     table_rows,
 )
-from engine.objects.formats.star_files import StarTable, block_of, labels_of, read_blocks, star_text
+from engine.objects.formats.star_files import Loop, StarTable, block_of, labels_of, read_blocks, star_text
 from engine.objects.formats.tomogram_names import match_names
 from engine.objects.table import ObjectTable, TomogramGeometry
 
@@ -77,7 +78,7 @@ class Reading(NamesOfClasses):
     )
 
 
-class Writing(Options):
+class Writing(NumbersOfClasses):
     """How RELION 5 lists are written."""
 
     tilt_series_pixel_size: float | None = pixel_size_option(
@@ -208,14 +209,15 @@ def beside(table: ObjectTable, path: str | Path, options: Writing = DEFAULT_WRIT
     names = list(dict.fromkeys(table.rows["tomogram"]))
     files: dict[str, str] = {}
     listed = []
+    loop = Loop.of(particles) if len(names) > 1 else None
     for number, name in enumerate(names, 1):
         file = path.name
-        if len(names) > 1:
+        if loop is not None:
             safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
             file = f"{path.stem}_import_{safe}.star"
             file = file if file not in files else f"{path.stem}_import_{safe}_{number}.star"
             members = (table.rows["tomogram"] == name).to_numpy()
-            files[file] = star_text({"particles": particles[members]}, "50001")
+            files[file] = star_text({"particles": loop.where(members)}, "50001")
         listed.append(file)
     if names:
         called = particles["rlnTomoName"].groupby(table.rows["tomogram"], sort=False).first()
@@ -227,8 +229,9 @@ def beside(table: ObjectTable, path: str | Path, options: Writing = DEFAULT_WRIT
 
 
 def recognised(head: Head) -> int:
-    """3 with centred coordinates, else 0."""
-    return 3 if set(CENTRED) <= labels_of(head) else 0
+    """3 with centred coordinates; 2 with some of them: reading then says which is missing."""
+    there = set(CENTRED) & labels_of(head)
+    return 3 if len(there) == len(CENTRED) else 2 if there else 0
 
 
 def _particles(table: ObjectTable, path: str | Path, options: Writing) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -237,7 +240,7 @@ def _particles(table: ObjectTable, path: str | Path, options: Writing) -> tuple[
     places, sizes = positions(table), table.per_row("voxel_size")[:, ::-1]
     unbinned, relion_names = _unbinned(table, options)
     pixel = _tilt_series_pixel(table, options, unbinned)
-    columns, shifts = particle_columns(table, "subtomograms")
+    columns, shifts = particle_columns(table, "subtomograms", options)
     middle = _middle(path, rows["tomogram"], table.tomograms, unbinned, options.centre, pixel)
     particles = pd.DataFrame({"rlnTomoName": rows["tomogram"].replace(relion_names)})
     particles[PARTICLE_NAME] = particle_names(rows, particles["rlnTomoName"])
@@ -355,6 +358,7 @@ FORMAT = Format(
     reading=Reading,
     writing=Writing,
     beside=beside,
+    file_name="{table}_relion5",
     how_to_import=(
         "{file} can be used as it is: in Extract subtomograms choose direct entries, {file} as the particle set and "
         "your own tomograms.star as the tomogram set.\n"

@@ -19,9 +19,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from engine.errors import UserError
+from engine.errors import UserError, quoted
 from engine.objects.formats.class_names_given import NamesOfClasses, named
-from engine.objects.formats.class_numbers import class_numbers
+from engine.objects.formats.class_numbers import NumbersOfClasses, class_numbers
 from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.notes import note
 from engine.objects.formats.positions import angles_and_known
@@ -150,7 +150,10 @@ def table_rows(
 
 
 def particle_columns(
-    table: ObjectTable, keep: Literal["subtomograms", "origins", "nothing"]
+    table: ObjectTable,
+    keep: Literal["subtomograms", "origins", "nothing"],
+    options: NumbersOfClasses,
+    title: str = "RELION",
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Angles, class, score, size and id of each object as columns, and what is to be added to its position.
 
@@ -161,6 +164,8 @@ def particle_columns(
     keep
         What the format has of the frame that a list came in: angles of subtomograms and origins, origins alone, or
         nothing. A pose is written whole where its frame cannot be kept.
+    options, title
+        The numbers of the classes, and whose they are.
 
     Returns
     -------
@@ -191,7 +196,7 @@ def particle_columns(
             columns[ANGLES_KNOWN] = known.astype(np.int64)
     elif frame is not None:
         columns[ANGLES_KNOWN] = 0
-    columns["rlnClassNumber"] = class_numbers(rows["class"])
+    columns["rlnClassNumber"] = class_numbers(rows["class"], title, options)
     columns[CLASS_NAME] = rows["class"]
     for column, label in OWN_LABELS.items():
         columns[label] = rows[column]
@@ -208,7 +213,9 @@ def particle_names(rows: pd.DataFrame, tomograms: "pd.Series[str]") -> "pd.Serie
     tomograms
         The name of each one's tomogram for RELION.
     """
-    listed = pd.Series(rows[PARTICLE_NAME] if PARTICLE_NAME in rows else "", rows.index, dtype="object")
+    if PARTICLE_NAME not in rows:
+        return tomograms + "/" + (tomograms.groupby(tomograms).cumcount() + 1).astype("str")
+    listed = pd.Series(rows[PARTICLE_NAME], rows.index, dtype="object")
     listed = listed.where(listed.notna(), "").astype("str")
     parts = pd.DataFrame([name.rpartition("/") for name in listed], rows.index, ["tomogram", "slash", "number"])
     numbers = pd.to_numeric(parts["number"], errors="coerce")
@@ -248,8 +255,8 @@ def refuse_bad_values(column: pd.Series) -> None:
     bad = text.str.contains(r"[\"'#\n\r\t]") | (text == "")
     if bad.any():
         raise UserError(
-            f"The value {text[bad].iloc[0]!r} in column {column.name} cannot be written to a STAR file: change it, or "
-            "delete that column."
+            f"The value {quoted(text[bad].iloc[0])} in column {column.name} cannot be written to a STAR file: "
+            "change it, or delete that column."
         )
 
 

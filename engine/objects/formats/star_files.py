@@ -7,6 +7,7 @@ What the columns mean is in the files of the formats. A loop of which a line has
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 import starfile
 
-from engine.errors import UserError, explain_os_errors
+from engine.errors import UserError, explain_os_errors, quoted
 from engine.objects.formats.format import Head, head_of
 
 CLASS_NAME = "tomodeckClassName"
@@ -84,8 +85,8 @@ class StarTable:
             if bad.any():
                 row = int(np.argmax(bad))
                 raise UserError(
-                    f"{self.path}, line {self.lines[row]}: {label} = {given.iloc[row]!r} is not a number, mend or "
-                    "remove that line."
+                    f"{self.path}, line {self.lines[row]}: {label} = {quoted(given.iloc[row])} is not a number, mend "
+                    "or remove that line."
                 )
             columns.append(values.to_numpy(dtype=np.float64, na_value=np.nan))
         return np.stack(columns, axis=1) if columns else np.zeros((len(self), 0))
@@ -165,22 +166,40 @@ def block_of(blocks: Mapping[str, StarTable], *names: str) -> StarTable:
     raise UserError(f"{first.path} has no block data_{names[0]}: it holds {', '.join(blocks)}.")
 
 
-def star_text(blocks: Mapping[str, pd.DataFrame], version: str) -> str:
+@dataclass(frozen=True)
+class Loop:
+    """A table as the lines of a STAR loop, to be written whole or in parts."""
+
+    labels: tuple[str, ...]
+    lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> "Loop":
+        """The lines of a table."""
+        cells = (_cells(table[label]) for label in table.columns)
+        return cls(tuple(table.columns), tuple(map("\t".join, zip(*cells, strict=True))))
+
+    def where(self, chosen: np.ndarray) -> "Loop":
+        """Only the lines that are chosen, bool `[n]`."""
+        return Loop(self.labels, tuple(compress(self.lines, chosen.tolist())))
+
+
+def star_text(blocks: Mapping[str, pd.DataFrame | Loop], version: str) -> str:
     """The text of a STAR file: the same tables always give the same text.
 
     Parameters
     ----------
     blocks
-        By name; one row is written as a loop too.
+        Tables, or the lines of one, by name; one row is written as a loop too.
     version
         RELION's number of the kind of file: 30001 or 50001.
     """
     lines = ["", f"# version {version}"]
     for name, block in blocks.items():
+        loop = block if isinstance(block, Loop) else Loop.of(block)
         lines += ["", f"data_{name}", "", "loop_"]
-        lines += [f"_{label} #{number}" for number, label in enumerate(block.columns, 1)]
-        lines += map("\t".join, zip(*(_cells(block[label]) for label in block.columns), strict=True))
-        lines += [""]
+        lines += [f"_{label} #{number}" for number, label in enumerate(loop.labels, 1)]
+        lines += [*loop.lines, ""]
     return "\n".join([*lines, ""])
 
 
@@ -257,9 +276,9 @@ def _cells(column: pd.Series) -> list[str]:
         return [digits % value for value in values.tolist()]
     if pd.api.types.is_integer_dtype(column):
         return list(map(str, column.tolist()))
-    return list(map(_cell, column.tolist()))
+    return list(map(_cell, column.to_numpy(dtype=object).tolist()))  # a list from Arrow's text takes five times as long
 
 
 def _cell(value: object) -> str:
     cell = str(value) if isinstance(value, str) or not pd.isna(value) else "nan"  # type: ignore[call-overload]
-    return f'"{cell}"' if not cell or any(map(str.isspace, cell)) else cell
+    return cell if cell.split() == [cell] else f'"{cell}"'

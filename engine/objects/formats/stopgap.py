@@ -21,12 +21,11 @@ import pandas as pd
 
 from engine.atomic import write_text
 from engine.objects.formats.class_names_given import NamesOfClasses, named
-from engine.objects.formats.class_numbers import class_numbers
+from engine.objects.formats.class_numbers import NumbersOfClasses, class_numbers
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.needed_geometry import used
 from engine.objects.formats.notes import note
-from engine.objects.formats.options import NoOptions
 from engine.objects.formats.positions import angles_and_known, positions
 from engine.objects.formats.star_files import block_of, labels_of, read_blocks
 from engine.objects.formats.tomogram_names import match_names
@@ -57,7 +56,11 @@ class Reading(NamesOfClasses):
     """How motive lists are read."""
 
 
-DEFAULT_READING, DEFAULT_WRITING = Reading(), NoOptions()
+class Writing(NumbersOfClasses):
+    """How motive lists are written."""
+
+
+DEFAULT_READING, DEFAULT_WRITING = Reading(), Writing()
 
 
 def read(
@@ -114,7 +117,7 @@ def read(
     return ObjectTable(rows, used(names, tomograms))
 
 
-def write(table: ObjectTable, path: str | Path, options: NoOptions = DEFAULT_WRITING) -> None:
+def write(table: ObjectTable, path: str | Path, options: Writing = DEFAULT_WRITING) -> None:
     """Write a motive list of 16 columns.
 
     motl_idx and subtomo_num are those the table came with, else the ids; tomo_num likewise, else the last number in the
@@ -147,7 +150,7 @@ def write(table: ObjectTable, path: str | Path, options: NoOptions = DEFAULT_WRI
     motl["score"] = rows["score"].fillna(0.0)
     motl[SHIFT] = whole - origin
     motl[STOPGAP_ANGLES] = angles
-    motl["class"] = class_numbers(rows["class"])
+    motl["class"] = class_numbers(rows["class"], "STOPGAP", options)
     _say_what_is_lost(table, known)
     header = "".join(f"_{name}\n" for name in FIELDS)
     # By hand: three times as fast as to_csv, and lists of 100,000 are common.
@@ -201,12 +204,6 @@ def _say_what_is_lost(table: ObjectTable, known: np.ndarray) -> None:
         note(f"{(~known).sum()} objects have no orientation: STOPGAP gets phi, psi, the = 0 0 0 for them.")
     if rows["score"].isna().any():
         note(f"{rows['score'].isna().sum()} objects have no score: STOPGAP gets 0 for them.")
-    names = sorted(rows["class"].unique())
-    numbers = class_numbers(pd.Series(names, dtype="str"))
-    if any(name not in (f"class {n}", f"{n}") for name, n in zip(names, numbers, strict=True)):
-        note(
-            f"STOPGAP has numbers for classes: {', '.join(f'{n} = {x}' for x, n in zip(names, numbers, strict=True))}."
-        )
     foreign = [str(name) for name in rows.columns if name not in COLUMNS and name not in KEPT]
     if foreign:
         note(f"Not written, because STOPGAP has no place for them: {', '.join(foreign)}.")
@@ -226,6 +223,8 @@ FORMAT = Format(
     read=read,
     write=write,
     reading=Reading,
+    writing=Writing,
+    file_name="{table}_motl",
     how_to_import=(
         "Put {file} into the folder lists/ of your STOPGAP project and name it as motl_name in the parameter file; the "
         "numbers in tomo_num must be those of your wedge list and tomogram list.\n"

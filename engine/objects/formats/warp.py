@@ -26,10 +26,11 @@ from pydantic import Field
 from engine.atomic import write_text
 from engine.errors import UserError
 from engine.objects.formats.class_names_given import NamesOfClasses
+from engine.objects.formats.class_numbers import NumbersOfClasses
 from engine.objects.formats.format import Format, Head
 from engine.objects.formats.needed_geometry import per_object, used
 from engine.objects.formats.notes import note
-from engine.objects.formats.options import Options, pixel_size_option
+from engine.objects.formats.options import pixel_size_option
 from engine.objects.formats.positions import positions
 from engine.objects.formats.relion3 import image_pixel_size, with_origins
 from engine.objects.formats.relion_particles import (
@@ -67,7 +68,7 @@ class Reading(NamesOfClasses):
     normalised: bool = _NORMALISED
 
 
-class Writing(Options):
+class Writing(NumbersOfClasses):
     """How lists for Warp are written."""
 
     coords_angpix: float | None = pixel_size_option(
@@ -140,7 +141,7 @@ def write(table: ObjectTable, path: str | Path, options: Writing = DEFAULT_WRITI
     """
     rows = table.rows
     places, sizes = positions(table), table.per_row("voxel_size")[:, ::-1]
-    columns, _ = particle_columns(table, "nothing")
+    columns, _ = particle_columns(table, "nothing", options, "Warp")
     particles = pd.DataFrame({NAMES[0]: rows["tomogram"].map(_tomostars(table))}, dtype="str")
     if options.normalised:
         particles[COORDINATE] = places / _last(table.per_row("shape")[:, ::-1])
@@ -154,10 +155,7 @@ def write(table: ObjectTable, path: str | Path, options: Writing = DEFAULT_WRITI
             # What older versions read instead; it must say the same.
             particles["rlnDetectorPixelSize"], particles["rlnMagnification"] = pixel, 10000.0
     if rows["class"].str.contains(" ").any():
-        pairs = dict(sorted(zip(columns["rlnClassNumber"], rows["class"], strict=True)))
-        said = ", ".join(f"{number} = {name}" for number, name in pairs.items())
-        if any(name not in (f"class {number}", str(number)) for number, name in pairs.items()):
-            note(f"Warp reads no names with spaces: classes are written as numbers only ({said}).")
+        note("Warp reads no names with spaces: classes are written as numbers only.")
         columns = columns.drop(columns=CLASS_NAME)
     further = further_columns(table, [*particles.columns, PIXEL], whole_poses=True)
     write_text(Path(path), star_text({"": pd.concat([particles, columns, further], axis=1)}, "30001"))
@@ -204,6 +202,7 @@ FORMAT = Format(
     write=write,
     reading=Reading,
     writing=Writing,
+    file_name="{table}_warp",
     how_to_import=(
         "Run in the folder of your Warp project, with PIXEL the number in the column rlnPixelSize of {file} and your "
         "own output pixel size, box (pixels) and diameter (Å):\n"

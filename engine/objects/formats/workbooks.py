@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils.exceptions import IllegalCharacterError
 
 from engine.atomic import replacing
@@ -108,7 +109,7 @@ def write_sheet(path: str | Path, sheet: str, header: Sequence[str], rows: Itera
                     raise UserError(
                         f"A spreadsheet has {MOST_ROWS:,} rows: write CSV instead of {path}, or filter first."
                     )
-                page.append(list(row))
+                page.append([_plain_cell(page, cell) for cell in row])
         except IllegalCharacterError as error:
             raise UserError(
                 f"Cannot write {path}: a name holds a character that a spreadsheet cannot ({error})."
@@ -117,6 +118,15 @@ def write_sheet(path: str | Path, sheet: str, header: Sequence[str], rows: Itera
             page.close()
         with temporary.open("wb") as file:
             book.save(file)
+
+
+def _plain_cell(page: Any, value: Any) -> Any:
+    """A value that stays what it is: a name that begins with = would be taken for a formula, and be lost."""
+    if not isinstance(value, str) or not value.startswith("="):
+        return value
+    cell = WriteOnlyCell(page, value)
+    cell.data_type = "s"
+    return cell
 
 
 def _opened(path: str | Path) -> openpyxl.Workbook:

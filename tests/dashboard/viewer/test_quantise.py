@@ -25,7 +25,7 @@ def test_one_gold_bead_does_not_take_the_grey_values():
     assert -10 < low < high < 10
 
 
-@pytest.mark.parametrize("constant", [0.0, 7.5, -3.0])
+@pytest.mark.parametrize("constant", [0.0, 7.5, -3.0, 1e6, 1e17, -3e38])
 def test_constant_volume_is_in_the_middle(constant):
     statistics = sample_statistics(np.full((2, 3, 4), constant, dtype=np.float32))
     low, high = quantise.display_limits(statistics)

@@ -37,7 +37,7 @@ def test_deepfinders_angles_come_through_unchanged() -> None:
 @pytest.mark.parametrize(
     ("labels", "says"),
     [
-        ({"a": 1}, "1 objects have a class without a label, the first 'b'"),
+        ({"a": 1}, "1 object without a label for the class, the first 'b'"),
         ({"a": 0, "b": 1}, r"class a has the label 0, which no target can hold \(0 is the background\)"),
         ({"a": 1, "b": 128}, "class b has the label 128, which no target can hold"),
         ({"a": 1, "b": 1}, "The classes a and b have the same label 1"),
@@ -49,5 +49,5 @@ def test_labels_that_no_target_holds_are_refused(labels: dict[str, int], says: s
 
 
 def test_objects_without_position_are_refused() -> None:
-    with pytest.raises(UserError, match="1 objects have no position, the first is object 9"):
+    with pytest.raises(UserError, match="1 object without position, the first is object 9"):
         objects_from_table(table(x=[1, np.nan], id=[4, 9]), {"a": 1, "b": 2})

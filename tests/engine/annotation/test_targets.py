@@ -72,7 +72,7 @@ def test_where_objects_meet_the_later_one_stays() -> None:
     (overlap,) = made.report.overlaps
     assert (overlap.under, overlap.over, overlap.voxels) == (1, 2, 68)
     assert [(c.objects, c.voxels) for c in made.report.classes] == [(1, 52), (1, 120)]
-    assert made.report.lines()[0] == ("ribosome (label 1): 1 objects, 52 voxels, 68 voxels overwritten (gold 68)")
+    assert made.report.lines()[0] == ("ribosome (label 1): 1 object, 52 voxels, 68 voxels overwritten (gold 68)")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The command line as people and scripts meet it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from engine.jobs import launch, read_job
+from engine.jobs.slots import take_slot, take_ticket
 from engine.project import Project
 from engine.volumes import open_volume, write_mrc
 
@@ -97,3 +99,58 @@ def test_missing_file_and_missing_project(project: Project, tmp_path: Path) -> N
 def test_every_command_has_help_with_an_example(command: str) -> None:
     status, out, _ = engine(command, "--help")
     assert status == 0 and f"python -m engine {command}" in " ".join(out.split())
+
+
+@pytest.fixture
+def bad_tomograms(project: Project, tmp_path: Path) -> Project:
+    for name in ("flat_1", "flat_2"):
+        write_mrc(tmp_path / "data" / f"{name}.mrc", np.ones((16, 32, 32), np.float32), (10.0, 10.0, 10.0))
+    return project
+
+
+def test_why_something_failed_is_told_once(bad_tomograms: Project, tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("tomograms: [flat_1]\n")
+    status, out, err = engine("run", "unsupervised", file, "-p", bad_tomograms.root)
+    assert status == 2 and not out
+    assert err.count("same value 1") == 1 and err.rstrip().splitlines()[-1].startswith("flat_1: flat_1 holds the same")
+
+
+def test_all_that_failed_are_named_at_the_end(bad_tomograms: Project, tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("tomograms: [flat_1, ts, flat_2]\nlower_z: 4\nupper_z: 10\n")
+    status, out, err = engine("run", "unsupervised", file, "-p", bad_tomograms.root, "--json")
+    last = "2 of 3 failed; the others are done. Failed: flat_1, flat_2."
+    assert status == 2 and err.count("same value 1") == 2 and err.rstrip().splitlines()[-1] == last
+    message = json.loads(out)["message"]
+    assert message.startswith(f"{last} First: flat_1: flat_1 holds the same value")
+
+
+def test_picket_s1_tells_a_missing_tomogram_once(tmp_path: Path) -> None:
+    params = {
+        "dataset_name": "set",
+        "output_dir": str(tmp_path),
+        "neighborhood_size": 5,
+        "max_num_neighborhoods_for_fitting": 1000,
+        "inputs": [{"tomogram": str(tmp_path / "gone.mrc")}],
+        "feature_extraction_params": [{"mode": "intensities"}],
+        "clustering_methods": ["kmeans", "gmm"],
+    }
+    (tmp_path / "s1.yaml").write_text(yaml.safe_dump(params))
+    status, _, err = engine("picket-s1", tmp_path / "s1.yaml")
+    assert status == 2 and err.count("no such file") == 1, err
+    assert err.rstrip().splitlines()[-1] == f"All 2 failed: {tmp_path / 'gone.mrc'} (intensities)."
+
+
+def test_a_demo_says_that_it_waits_for_a_running_job(tmp_path: Path) -> None:
+    ticket, handle = take_ticket("cpu")
+    assert take_slot(ticket, lambda ahead: None) == "cpu0"
+    command = [sys.executable, "-m", "engine", "demo", str(tmp_path / "demo")]
+    waiting = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert waiting.stderr is not None
+        assert "Next in the queue: waiting for a running job to end" in waiting.stderr.readline()
+    finally:
+        waiting.kill()
+        waiting.wait()
+        os.close(handle)

@@ -70,7 +70,7 @@ def sha(labels: np.ndarray) -> str:
 def test_the_target_is_deepfinders(folder: Path, generate: Run) -> None:
     status, out, err = generate(parameters())
     assert (status, out.strip()) == (0, "out/target.mrc")
-    assert "class 1 (label 1): 1 objects, 30 voxels, 1 cut by a face" in err
+    assert "class 1 (label 1): 1 object, 30 voxels, 1 cut by a face" in err
     made = mrcfile.read(folder / "out" / "target.mrc")
     assert made.dtype == np.int8 and sha(made) == "31998c4dd75ae6f1"
 

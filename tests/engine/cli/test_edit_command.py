@@ -12,6 +12,7 @@ import pytest
 from engine.cli import main
 from engine.objects import table_from_centroids
 from engine.objects.edit_steps import EDITS
+from engine.objects.review import set_verdict
 from engine.project import Project
 from engine.volumes import write_mrc
 
@@ -212,3 +213,29 @@ def test_as_a_program_of_its_own(picks: Path) -> None:
     command = [sys.executable, "-m", "engine", "edit", str(picks), "--step", "scale", "--set", "factor=-2", "--dry-run"]
     refused = subprocess.run(command, capture_output=True, text=True)
     assert refused.returncode == 2 and refused.stdout == "" and "Traceback" not in refused.stderr
+
+
+def test_rejected_objects_go_to_other_programs_only_when_asked_for(engine: Callable, project: Project) -> None:
+    table, version = project.tables.read_version("picks")
+    project.tables.save("picks", set_verdict(table, [2], "rejected"), version)
+    for number, (name, words, lines) in enumerate(
+        (
+            ("a.tbl", [], 2),
+            ("b.tbl", ["--verdicts", "all"], 3),
+            ("c.csv", [], 4),
+            ("d.csv", ["--verdicts", "accepted"], 1),
+        )
+    ):
+        out = project.root.parent / name
+        status, _, err = engine(
+            "edit", "picks", "--project", project.root, "--step", "shift", "--set", "x=1", "--out", out, *words
+        )
+        assert status == 0 and len(out.read_text().splitlines()) == lines, (number, err)
+        assert ("left out" in err) == (lines < 3)
+    assert (
+        "1 = particle, as in the feature library"
+        in engine(
+            "edit", "picks", "--project", project.root, "--step", "shift", "--out", project.root.parent / "e.tbl"
+        )[2]
+    )
+    assert len(project.table("picks")) == 3

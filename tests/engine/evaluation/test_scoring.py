@@ -213,6 +213,11 @@ def test_other_tomograms_other_classes_and_lost_positions_are_said(table: Callab
         cloud = np.random.default_rng(0).random((8000, 3)) * 64
         evaluate(table(cloud), table(cloud), Settings(distance=1e6))
     assert "compare class-agnostic" in evaluate(table([(1, 1, 1)]), truths).notes[0]
+    mixed = table([(10, 10, 10), (1, 1, 1), (2, 2, 2)])
+    mixed.rows.loc[0, "class"] = "ribosome"
+    assert evaluate(mixed, truths).notes[0].startswith("Only 1 of 3 predictions have a class of the references")
+    mixed.rows.loc[1, "class"] = "ribosome"
+    assert not evaluate(mixed, truths).notes
     with pytest.raises(UserError, match="size of tomogram 'ts' is not known"):
         evaluate(ObjectTable(truths.rows), ObjectTable(truths.rows))
 

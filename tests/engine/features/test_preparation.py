@@ -81,3 +81,10 @@ def test_other_dimensions_and_complex_numbers_are_refused():
         blur(np.zeros((8, 8), np.float32))
     with pytest.raises(UserError, match="complex64"):
         blur(np.zeros((8, 8, 8), np.complex64))
+
+
+def test_densities_whose_range_leaves_32_bits_are_refused_with_both_ends() -> None:
+    volume = np.array([[[-3e38, 0.0, 3e38]]], np.float32)
+    with pytest.raises(UserError, match=r"reach -3e\+38 … 3e\+38, too large for 32-bit"):
+        normalise(volume)
+    assert normalise(volume / 2).tolist() == [[[0.0, 0.5, 1.0]]]

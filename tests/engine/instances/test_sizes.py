@@ -67,6 +67,7 @@ def test_too_few_pieces():
     found = suggest_sizes(np.array([3, 5, 4]))
     assert (found.minimum, found.maximum) == (None, None)
     assert "only 3 pieces, of 3 to 5 voxels" in found.reason
+    assert "There is only 1 piece, of 7 voxels:" in suggest_sizes(np.array([7])).reason
 
 
 def test_no_piece():

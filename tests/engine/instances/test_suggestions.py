@@ -48,6 +48,16 @@ def test_particles_that_fill_most_of_a_box(balls):
     assert "but another cluster has fewer voxels" in found.reason
 
 
+def test_shares_that_read_the_same_are_not_set_against_each_other():
+    labels = np.zeros((12, 24, 24), np.int8)
+    labels[4:6, 4:6, 4:6] = 1
+    reason = suggest_particle_cluster(labels, np.where(labels, 1.0, 2.0)).reason
+    assert "100 %" not in reason and "darker" in reason
+    labels[0, 0, 0] = labels[8:, 20, 20] = 1  # 8 + 1 + 4 voxels
+    reason = suggest_particle_cluster(labels, np.where(labels, 1.0, 2.0)).reason
+    assert "its 3 pieces hang together less (the largest holds 61.5 % of it, against 100 % in cluster 0)" in reason
+
+
 def test_nothing_to_choose_from(dark_particles):
     labels, density = dark_particles
     with pytest.raises(UserError, match="only the cluster 0"):

@@ -5,8 +5,16 @@ import pandas as pd
 import pytest
 
 from engine.errors import UserError
-from engine.objects import ObjectTable, TomogramGeometry
-from engine.objects.review import set_class, set_verdict, sorted_ids, verdicts
+from engine.objects import ObjectTable, TomogramGeometry, filter_by
+from engine.objects.review import (
+    left_out_sentence,
+    of_verdicts,
+    set_class,
+    set_verdict,
+    sorted_ids,
+    to_write,
+    verdicts,
+)
 
 SIZES = {"ts_2": TomogramGeometry((10, 10, 10), (10.0, 10.0, 10.0))}
 
@@ -75,3 +83,24 @@ def test_refused() -> None:
         set_class(table(x=[1.0]), [1], "  ")
     with pytest.raises(UserError, match="cannot be sorted by 'rot'"):
         sorted_ids(table(x=[1.0]), "rot")
+
+
+def test_objects_by_verdict() -> None:
+    judged = table(verdict=["accepted", "", "rejected", "maybe"])
+
+    def ids(found: ObjectTable) -> list[int]:
+        return found.rows["id"].tolist()
+
+    assert ids(of_verdicts(judged, ["accepted", "undecided"])) == [1, 2, 4]
+    assert ids(of_verdicts(judged, ["rejected"], keep=False)) == [1, 2, 4]
+    assert ids(filter_by(judged, verdicts=["rejected"])) == [3]
+    assert [ids(to_write(judged, which)) for which in ("all", "not rejected", "accepted")] == [
+        [1, 2, 3, 4],
+        [1, 2, 4],
+        [1],
+    ]
+    assert left_out_sentence(judged, "not rejected") == "1 of 4 objects is left out: rejected in the gallery."
+    assert left_out_sentence(judged, "accepted").startswith("3 of 4 objects are left out: not accepted")
+    assert left_out_sentence(table(score=[1.0]), "not rejected") == ""
+    with pytest.raises(UserError, match="'perhaps' is no verdict"):
+        of_verdicts(judged, ["perhaps"])

@@ -11,6 +11,7 @@ import yaml
 from engine.errors import UserError
 from engine.objects import ObjectTable, TomogramGeometry, relion_from_rotation
 from engine.objects.orientations import rotation_from_deepfinder
+from engine.objects.review import set_verdict
 from engine.project import Project
 from engine.tasks import Box, find_task, validated
 from engine.terminal import EchoJob
@@ -99,7 +100,7 @@ def test_spheres_of_the_class_radius_with_the_librarys_numbers(project: Project)
     voxels = np.bincount(expected.ravel()).tolist()
     assert made_by["labels"] == {str(k): v for k, v in enumerate(voxels)}
     assert made_by["report"]["classes"][1]["clipped"] == 1
-    assert "ts_01: gold (label 2): 1 objects, 32 voxels, 1 cut by a face of the tomogram" in job.lines
+    assert "ts_01: gold (label 2): 1 object, 32 voxels, 1 cut by a face of the tomogram" in job.lines
     assert any("gold 33" in line for line in job.lines if line.startswith("ts_02: ribosome"))
     assert [o["name"] for o in job.outputs] == ["target", "target"]
 
@@ -301,3 +302,11 @@ def test_the_preview_is_the_target_in_the_box(project: Project) -> None:
     assert "33 voxels claimed by two objects" in seen.text
     nothing = TASK.preview(parameters, project, "ts_01", Box((0, 0, 20), (4, 4, 28)))
     assert not nothing.labels.any() and nothing.text == "No object of the chosen classes in the box."
+
+
+def test_a_rejected_pick_is_no_object(project: Project) -> None:
+    table = project.table("picks")
+    first = int(table.rows["id"].iloc[0])
+    project.tables.create("judged", set_verdict(table, [first], "rejected"), {})
+    run(project, table="judged")
+    np.testing.assert_array_equal(labels(project), np.where(ball((1, 12, 10), 2), 2, 0))

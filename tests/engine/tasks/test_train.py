@@ -106,6 +106,12 @@ def test_a_network_learns_the_balls(project):
     assert best == 1.0, job.lines
 
 
+def test_mixed_precision_on_a_cpu_is_warned_of(project):
+    job = run(project, mixed_precision="bf16", epochs=1, steps_per_epoch=1)
+    assert any("bf16" in line and "slower" in line for line in job.lines)
+    assert not any("slower" in line for line in run(project, name="other", epochs=1, steps_per_epoch=1).lines)
+
+
 def test_a_second_training_gets_a_name_of_its_own_and_the_first_stays(project):
     run(project, name="mine", epochs=1)
     before = (project.model_folder("mine") / "weights.pt").read_bytes()

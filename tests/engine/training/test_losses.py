@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monai.losses.dice import DiceCELoss
 
 from engine.errors import UserError
-from engine.training.losses import LOSSES, build_loss, check_finite, tversky, weights_from_counts
+from engine.training.losses import LOSSES, OpenVoxels, build_loss, check_finite, tversky, weights_from_counts
 
 
 def logits_of(probabilities: list[list[float]]) -> torch.Tensor:
@@ -194,3 +194,29 @@ def test_a_loss_that_is_no_number():
     check_finite(torch.tensor(1.5), 3)
     with pytest.raises(UserError, match="became nan at step 12: lower the learning rate"):
         check_finite(torch.tensor(math.nan), 12)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_voxels_that_are_left_open_do_not_count(name):
+    logits, labels = random_case(3)
+    loss = OpenVoxels(build_loss(name, 4))
+    assert torch.equal(loss(logits, labels), build_loss(name, 4)(logits, labels))
+    left_open = torch.rand(labels.shape, generator=torch.Generator().manual_seed(1)) < 0.3
+    marked = torch.where(left_open, -1, labels)
+    logits.requires_grad_()
+    value = loss(logits, marked)
+    value.backward()
+    known = ~left_open
+    plain = build_loss(name, 4)(logits.movedim(1, -1)[known].T[None, :, None, None], labels[known][None, None, None])
+    assert value.item() == pytest.approx(plain.item(), abs=1e-6)
+    gradient = logits.grad.abs().sum(1)
+    assert (gradient[left_open] == 0).all() and (gradient[known] > 0).all()
+    other = torch.where(left_open[:, None], 9.0, logits.detach())
+    assert loss(other, marked).item() == pytest.approx(value.item(), abs=1e-6)
+
+
+def test_a_batch_that_is_all_left_open_teaches_nothing():
+    logits = torch.randn(1, 3, 2, 2, 2, requires_grad=True)
+    value = OpenVoxels(build_loss("dice-ce", 3))(logits, torch.full((1, 2, 2, 2), -1))
+    value.backward()
+    assert value.item() == 0 and (logits.grad == 0).all()

@@ -13,6 +13,7 @@ from engine.training.sampling import (
     Places,
     bootstrap_pool,
     clamped_centre,
+    hard_share,
     step_generator,
 )
 
@@ -110,3 +111,36 @@ def test_a_step_depends_on_its_numbers_alone():
     ]
     assert one not in others and len({tuple(o) for o in others}) == 3
     assert step_generator(7, TRAINING, 3, 11, rank=1).integers(0, 1 << 30, 4).tolist() != one
+
+
+def test_patches_about_places_without_object():
+    known = places([1] * 6, np.full((6, 3), 10.0))
+    negatives = places([0, 0], [(30.0, 30.0, 30.0), (40.0, 40.0, 40.0)])
+
+    def shares(negatives, share, background=0.2):
+        sampler = BalancedSampler(known, [SHAPE], 4, 0, background, negatives, share)
+        starts = [place.start for place in sampler.draw(4000, np.random.default_rng(5))]
+        return [np.mean([s == (n, n, n) for s in starts]) for n in (8, 28, 38)]
+
+    assert shares(negatives, None) == pytest.approx([0.55, 0.125, 0.125], abs=0.03)  # 2 of 8 places
+    assert shares(negatives, 0.5) == pytest.approx([0.3, 0.25, 0.25], abs=0.03)
+    assert shares(None, 0.5) == shares(places([]), None) == pytest.approx([0.8, 0, 0], abs=0.03)
+
+
+def test_the_share_of_places_without_object_is_theirs_and_not_above_a_quarter():
+    assert [hard_share(*n) for n in ((0, 5), (1, 9), (3, 9), (90, 10), (5, 0))] == [0, 0.1, 0.25, 0.25, 0.25]
+
+
+def test_without_objects_patches_lie_anywhere_and_about_places_without():
+    sampler = BalancedSampler(places([]), [SHAPE], 4, 0, 0.1, places([0], [(20.0, 20.0, 20.0)]), None)
+    starts = [place.start for place in sampler.draw(2000, np.random.default_rng(6))]
+    assert np.mean([s == (18, 18, 18) for s in starts]) == pytest.approx(0.25, abs=0.03)
+
+
+def test_places_without_object_change_nothing_where_there_are_none():
+    known = places([1, 2], [(10.0, 10.0, 10.0), (20.0, 20.0, 20.0)])
+    plain, with_none = (
+        BalancedSampler(known, [SHAPE], 8, 3, 0.3, *more).draw(50, np.random.default_rng(7))
+        for more in ((), (None, 0.5))
+    )
+    assert plain == with_none

@@ -35,3 +35,8 @@ def test_absent_classes_are_not_a_number_and_not_in_the_mean():
 def test_nothing_at_all_gives_no_number():
     scores = voxel_scores(np.zeros((3, 3)))
     assert np.isnan(scores.accuracy) and np.isnan(scores.macro_f1)
+
+
+def test_voxels_that_are_left_open_do_not_count():
+    truth, predicted = torch.tensor([-1, -1, 0, 1, 2, 2]), torch.tensor([0, 2, 0, 2, 2, 2])
+    assert confusion(predicted, truth, 3).tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 2]]

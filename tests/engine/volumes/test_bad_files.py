@@ -15,7 +15,7 @@ import tifffile
 import zarr
 
 from engine.errors import UserError
-from engine.volumes import open_volume, read_info
+from engine.volumes import list_hdf5_volumes, open_volume, read_info
 
 
 def good_mrc(folder: Path, shape: tuple[int, ...] = (4, 5, 6)) -> bytes:
@@ -121,6 +121,10 @@ def test_bad_hdf5(tmp_path: Path) -> None:
     assert read_info(path, "b/two").shape == (2, 3, 4)
     path.write_bytes(path.read_bytes()[:-1000])
     refused(path, "truncated", "eof")
+    path.write_bytes(bytes(4096))
+    refused(path, "no MRC, HDF5 or TIFF file")
+    with pytest.raises(UserError, match="does not begin as HDF5 files do"):
+        list_hdf5_volumes(path)
 
 
 def test_bad_tiff(tmp_path: Path) -> None:

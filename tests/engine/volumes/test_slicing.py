@@ -1,5 +1,7 @@
 """Planes, slabs, regions, thinning; bytes for display; thumbnails."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -66,6 +68,16 @@ def test_display() -> None:
     assert to_display(plane, 0, 2).tolist() == [[0, 0, 128], [255, 255, 0], [255, 0, 64]]
     assert to_display(plane, 2, 2).tolist() == [[128] * 3] * 3
     assert to_display(np.array([[-128, 127]], np.int8), -128, 127).tolist() == [[0, 255]]
+
+
+def test_display_and_averages_of_huge_densities() -> None:
+    plane = np.array([[-3e38, 0.0, 3e38]], np.float32)
+    assert to_display(plane, -3e38, 3e38).tolist() == [[0, 127, 255]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert take_slice(np.full((5, 2, 2), 3e38, np.float32), "z", 2, slab=5).tolist() == [[np.float32(3e38)] * 2] * 2
+        assert thumbnail(np.full((3, 200, 200), 3e38, np.float32)).max() == 128
+    assert np.isinf(take_slice(np.full((3, 1, 1), np.inf, np.float32), "z", 1, slab=3)).all()
 
 
 def test_thumbnail_shows_the_central_slice() -> None:

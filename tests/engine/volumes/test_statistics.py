@@ -1,6 +1,7 @@
 """Statistics of samples against NumPy; volumes that are refused."""
 
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -47,6 +48,34 @@ def test_not_a_number_is_left_out() -> None:
     assert found.constant and found.maximum == 1.0 and found.histogram.sum() == 47
     nothing = sample_statistics(np.full((2, 2, 2), np.nan))
     assert nothing.finite_fraction == 0 and nothing.constant and nothing.histogram.sum() == 0
+
+
+@pytest.mark.parametrize(
+    "value", [1e6, -1e6, 1e17, 3e38, -3e38, np.float64(1e300), np.int8(-128), np.uint16(65535), np.float32(0)]
+)
+def test_one_value_everywhere_has_a_histogram_around_it(value: float) -> None:
+    dtype = value.dtype if isinstance(value, np.generic) else np.float32
+    found = sample_statistics(np.full((3, 4, 5), value, dtype))
+    assert found.constant and found.std == 0 and found.mean == found.minimum == pytest.approx(float(value))
+    assert (np.diff(found.edges) > 0).all() and found.edges[0] < found.minimum < found.edges[-1]
+    assert found.histogram.sum() == 60 and found.histogram[127:129].max() == 60
+
+
+def test_two_neighbouring_numbers_far_from_zero() -> None:
+    data = np.full((8, 8, 8), 1e6, np.float32)
+    data[0, 0, 0] = np.nextafter(np.float32(1e6), np.float32(2e6))
+    found = sample_statistics(data)
+    assert not found.constant and (np.diff(found.edges) > 0).all() and found.histogram.sum() == 512
+
+
+def test_huge_values_give_the_statistics_of_small_ones_times_their_scale() -> None:
+    small = RNG.normal(size=(8, 9, 10)).clip(-3, 3).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        huge, plain = sample_statistics(small * np.float32(1e38)), sample_statistics(small)
+    assert huge.std == pytest.approx(plain.std * 1e38, rel=1e-5)
+    assert huge.percentiles[99.0] == pytest.approx(plain.percentiles[99.0] * 1e38, rel=1e-5)
+    assert np.abs(huge.histogram - plain.histogram).sum() <= 4  # rounding at the edges of bins
 
 
 def test_check_finite() -> None:

@@ -46,6 +46,7 @@ def table(**columns: object) -> ObjectTable:
         "y": [5.0, 20, 5, 20],
         "z": [5.0, 10, 15, 1],
         "score": [0.1, 0.4, 0.6, 0.9],
+        "verdict": ["accepted", "", "rejected", ""],
     }
     return ObjectTable(pd.DataFrame({**rows, **columns}), GEOMETRY)
 
@@ -55,6 +56,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "remove-classes": ({"classes": ["gold"]}, "removes 2 of 4 objects"),
     "rename-classes": ({"names": {"gold": "fiducial"}}, "changes the class of 2 objects"),
     "keep-tomograms": ({"tomograms": ["b"]}, "removes 3 of 4 objects"),
+    "keep-verdicts": ({"verdicts": ["accepted", "undecided"]}, "removes 1 of 4 objects"),
+    "remove-verdicts": ({"verdicts": ["rejected", "undecided"]}, "removes 3 of 4 objects"),
     "threshold": ({"lowest": 0.5, "lowest_by_class": {"ribosome": 0.4}}, "removes 1 of 4 objects"),
     "remove-close": ({"distance": 270}, "removes 1 of 4 objects"),  # the gold ones are 25 and 10 voxels apart: 269 Å
     "remove-duplicates": ({}, "changes nothing"),
@@ -177,7 +180,7 @@ def test_steps_in_a_row() -> None:
         ([{"scail": {}}], "no edit 'scail': did you mean 'scale'"),
         ([{"xyzzy": {}}], "choose one of keep-classes, "),
         ([{"scale": 2}], r"Step 1 \(scale\): 2 are no parameters"),
-        ([{"scale": {}}], "Give either a factor or a voxel_size"),
+        ([{"scale": {}}], "Give either a factor or the voxel size"),
         ([{"scale": {"factor": -1}}], "factor = -1 is not allowed: input should be greater than 0"),
         ([{"snap": {"distance": 1}}], "distance is not a parameter here"),
         ([{"remove-near-border": {}}], "margin is missing"),

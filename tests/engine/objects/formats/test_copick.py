@@ -96,7 +96,7 @@ def test_voxel_size(tmp_path: Path, one: ObjectTable) -> None:
     assert table.rows.loc[0, "x"] == 100.0 and table.rows.loc[0, "tomogram"] == "TS_01" and "10 Å" in notes[-1]
     content = json.loads((tmp_path / "t.json").read_text()) | {"voxel_spacing": None}
     (tmp_path / "t.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match="--tomograms TS_01=X,Y,Z@VOXEL_SIZE"):
+    with pytest.raises(UserError, match="'TS_01', whose voxel size is not known: give its size"):
         copick.read(tmp_path / "t.json", {})
 
 

@@ -81,7 +81,7 @@ def test_an_existing_info_file_keeps_the_rest(tmp_path: Path, one: ObjectTable) 
         ({"boxes_3d": [[1, 2, 3, "manual", "good", 0]]}, "box 1, score: 'good' is not a number"),
         ({"boxes_3d": [[1, 2, 3]], "class_list": {"a": {}}}, "class 'a' in 'class_list'"),
         ({"boxes_3d": [[1, 2, 3]], "apix_unbin": "big"}, "apix_unbin = 'big'"),
-        ({"boxes_3d": [[1, 2, 3]], "apix_unbin": 2.5}, "--tomograms other=X,Y,Z@VOXEL_SIZE"),
+        ({"boxes_3d": [[1, 2, 3]], "apix_unbin": 2.5}, "'other', whose size is not known: give its size"),
     ],
 )
 def test_bad_files(tmp_path: Path, content: dict, sentence: str) -> None:

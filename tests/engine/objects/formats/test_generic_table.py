@@ -45,7 +45,7 @@ def tables(draw: st.DrawFn) -> ObjectTable:
     rows = pd.DataFrame(rng.uniform(-0.5, 99, (count, 3)), columns=["x", "y", "z"])
     rows[["rot", "tilt", "psi"]] = rng.uniform(-180, 180, (count, 3))
     rows["tomogram"] = rng.choice(["24", "TS_01"], count)
-    odd = st.sampled_from(["NA", "1.0", "007", "1e5", "<NA>", "None", "class 1"])
+    odd = st.sampled_from(["NA", "1.0", "=1+1", "007", "1e5", "<NA>", "None", "class 1"])
     rows["class"] = draw(st.lists(NAMES | odd, min_size=count, max_size=count))
     rows["score"] = rng.choice([0.25, np.nan], count)
     rows["id"] = draw(st.lists(st.integers(1, 2**53), min_size=count, max_size=count, unique=True))
@@ -93,7 +93,7 @@ def test_mapping_units_and_first_voxel(tmp_path: Path) -> None:
         rows = generic_table.read(tmp_path / "t.csv", geometry, Reading(**chosen, unit=unit, first_voxel=first)).rows
         assert rows.loc[0, ["x", "y", "z"]].tolist() == expected and rows.loc[0, "tomogram"] == "TS_24"
         assert rows.loc[0, "x (list)"] == 99  # their x is not ours
-    with pytest.raises(UserError, match="--tomograms 24=X,Y,Z@VOXEL_SIZE"):
+    with pytest.raises(UserError, match="'24', whose size and voxel size are not known here: give its size"):
         generic_table.read(tmp_path / "t.csv", {}, Reading(**chosen, unit="angstrom"))
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from engine.errors import UserError
 from engine.objects import TomogramGeometry
-from engine.objects.formats.class_numbers import class_names, class_numbers
 from engine.objects.formats.given_angles import sensible_angles
 from engine.objects.formats.needed_geometry import per_object, used
 from engine.objects.formats.notes import collected, note
@@ -66,31 +65,11 @@ def test_radians(angles: np.ndarray, said: bool) -> None:
     assert ["looks like radians" in text for text in notes] == [True] * said
 
 
-@pytest.mark.parametrize(
-    ("names", "numbers"),
-    [
-        (["b", "a", "b"], [2, 1, 2]),
-        (["class 7", "class 2"], [7, 2]),
-        (["7", "12"], [7, 12]),
-        (["7", "class 2"], [7, 2]),
-        (["class 7", "7"], [2, 1]),
-        (["class 7", "ribosome"], [1, 2]),
-        ([], []),
-    ],
-)
-def test_class_numbers(names: list[str], numbers: list[int]) -> None:
-    assert class_numbers(pd.Series(names, dtype="str")).tolist() == numbers
-
-
-def test_class_names() -> None:
-    assert class_names([3.0, 0, 12, 1.5]) == ["class 3", "class 0", "class 12", "class 1.5"]
-
-
 def test_geometry_that_is_needed() -> None:
     known = {"a": TomogramGeometry((1, 2, 3), (4.0, 5.0, 6.0)), "b": TomogramGeometry((7, 8, 9), (1.0, 1.0, 1.0))}
     names = pd.Series(["b", "a", "b"], dtype="str")
     assert per_object("x", names, known, "shape").tolist() == [[9, 8, 7], [3, 2, 1], [9, 8, 7]]
     assert per_object("x", names, known, "voxel_size")[1].tolist() == [6.0, 5.0, 4.0]
     assert list(used(names[1:2], known)) == ["a"] and used(names[:0], known) == known
-    with pytest.raises(UserError, match=r"^x has objects of tomogram 'a' and 1 more, .*--tomograms a=X,Y,Z@VOXEL_SIZE"):
+    with pytest.raises(UserError, match=r"^x has objects of tomogram 'a' and 1 more, .*: give its size, or add"):
         per_object("x", pd.Series(["a", "c", "a"]), {}, "shape")

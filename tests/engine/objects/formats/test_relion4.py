@@ -39,7 +39,7 @@ def test_by_hand(tmp_path: Path) -> None:
 def test_without_a_pixel_size_voxels_are_written_and_that_is_said(tmp_path: Path) -> None:
     with collected() as notes:
         relion4.write(ribosome(), tmp_path / "t.star")
-    assert len(notes) == 1 and "the voxel size (10 Å) was taken" in notes[0]
+    assert len(notes) == 2 and "the voxel size (10 Å) was taken" in notes[0]
     assert starfile.read(tmp_path / "t.star")["particles"].iloc[0][COORDINATE].tolist() == [100.0, 50.0, 20.25]
 
 

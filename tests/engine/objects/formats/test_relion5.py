@@ -76,7 +76,7 @@ def test_middle_from_a_tomograms_star(tmp_path: Path) -> None:
     options = relion5.Writing(tomograms_star=str(star))
     with collected() as notes:
         relion5.write(ribosome(), tmp_path / "t.star", options)
-    assert len(notes) == 1 and "TS_01 has an odd unbinned size" in notes[0]
+    assert len(notes) == 2 and "TS_01 has an odd unbinned size" in notes[0]
     row = first(tmp_path / "t.star")
     assert row[CENTRED].tolist() == [-1506.25, -1500.0, -803.75]
     # RELION: −1506.25 / 2.5 + 2005 / 2.0 = 400 px = 1000 Å = voxel 100.
@@ -99,12 +99,12 @@ def test_a_tomogram_of_another_size_is_said(tmp_path: Path) -> None:
     table = ObjectTable(ribosome().rows, {"TS_01": TomogramGeometry((150, 400, 501), (10.0, 10.0, 10.0))})
     with collected() as notes:
         relion5.write(table, tmp_path / "t.star", relion5.Writing(tomograms_star=str(star)))
-    assert len(notes) == 1
-    assert "5010 × 4000 × 1500 Å here and 5010 × 4000 × 2015 Å in the tomograms.star" in notes[0]
+    assert len(notes) == 2
+    assert "5010 × 4000 × 1500 Å here and 5010 × 4000 × 2015 Å in the tomograms.star" in notes[1]
     with collected() as notes:
         relion5.write(ribosome(), tmp_path / "t.star", relion5.Writing(tomograms_star=str(star)))
         relion5.read(tmp_path / "t.star", {"TS_01": TS_01}, relion5.Reading(tomograms_star=str(star)))
-    assert notes == []
+    assert notes == ["RELION has numbers for classes: 1 = ribosome."]
 
 
 def test_middle_one_pixel_lower(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         relion5.write(ObjectTable(ribosome().rows), path)
     assert not path.exists()
     relion5.write(ribosome(), path)
-    with pytest.raises(UserError, match=r"'TS_01', whose size .* --tomograms TS_01=X,Y,Z@VOXEL_SIZE"):
+    with pytest.raises(UserError, match=r"'TS_01', whose size .*: give its size, or add the tomogram"):
         relion5.read(path, {"TS_02": TS_01})
     text = path.read_text()
     path.write_text(text.replace("-802.500000", "abc"))
@@ -341,6 +341,7 @@ def test_further_columns_with_gaps_are_said(tmp_path: Path) -> None:
     with collected() as notes:
         relion5.write(ObjectTable(rows, {"TS_01": TS_01}), tmp_path / "t.star")
     assert notes == [
+        "RELION has numbers for classes: 1 = ribosome.",
         "Not written, because RELION has no place for them: flag.",
         "Not written, because some objects have no value in them: rlnRandomSubset.",
     ]

@@ -74,7 +74,10 @@ def test_names(tmp_path: Path) -> None:
         warp.write(ObjectTable(ribosome(tomogram="TS 1").rows, {"TS 1": GEOMETRY}), path)
     with collected() as notes:
         warp.write(ribosome(**{"class": "70S ribosome"}), path)
-    assert notes == ["Warp reads no names with spaces: classes are written as numbers only (1 = 70S ribosome)."]
+    assert notes == [
+        "Warp has numbers for classes: 1 = 70S ribosome.",
+        "Warp reads no names with spaces: classes are written as numbers only.",
+    ]
     assert warp.read(path, TS_01).rows["class"].tolist() == ["class 1"]
     assert warp.read(path, TS_01, warp.Reading(class_names="1=70S ribosome")).rows["class"].tolist() == ["70S ribosome"]
 
@@ -84,7 +87,7 @@ def test_several_voxel_sizes_get_one_pixel_size(tmp_path: Path) -> None:
     table = ObjectTable(rows, {**TS_01, "b": TomogramGeometry((10, 400, 500), (5.0, 5.0, 5.0))})
     with collected() as notes:
         warp.write(table, tmp_path / "t.star")
-    assert "differ in voxel size" in notes[0] and "pixels of 5 Å" in notes[0]
+    assert "differ in voxel size" in notes[1] and "pixels of 5 Å" in notes[1]
     assert starfile.read(tmp_path / "t.star")["rlnCoordinateX"].tolist() == [200.0, 100.0]
     assert warp.read(tmp_path / "t.star", table.tomograms).rows["x"].tolist() == [100.0, 100.0]
 
