@@ -52,7 +52,7 @@ def form(project: Project, targets: list[Segmentation]) -> dict[str, object]:
 
 
 def last_run(project: Project, next_round: bool) -> JobRecord | None:
-    """How the last training stands, above the form: a bar, a failure, or the next step; returns its job.
+    """How the last training stands, below the form: a bar, a failure, or the next step; returns its job.
 
     With `next_round` the next step is the training of a prepared round.
     """

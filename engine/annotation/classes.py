@@ -4,8 +4,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 PALETTE = (
     "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999",
+    "#882255", "#44AA99", "#DDCC77", "#332288", "#CC6677", "#117733", "#AA4499", "#661100",
 )  # fmt: skip
-"""Colours that stay apart for colour-blind readers (Okabe and Ito, 2008); class *n* takes the n-th."""
+"""Colours that stay apart for colour-blind readers (Okabe and Ito, 2008; then Tol's muted scheme, 2021): class *n*
+takes the n-th. The viewer's own list (`palette.js`) is the same."""
 
 MOST_LABEL = 65535
 """The largest label number that a 16-bit label map holds."""

@@ -2,10 +2,13 @@
 // readers too. Colours are "#rrggbb"; tables hold them as the 32-bit pixels of a canvas.
 
 // Label 1 first; black is left out, because tomograms are dark.
-export const OKABE_ITO = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999"];
+export const PALETTE = [
+  "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999",
+  "#882255", "#44AA99", "#DDCC77", "#332288", "#CC6677", "#117733", "#AA4499", "#661100",
+];
 
 export function labelColour(label) {
-  return OKABE_ITO[(((label - 1) % OKABE_ITO.length) + OKABE_ITO.length) % OKABE_ITO.length];
+  return PALETTE[(((label - 1) % PALETTE.length) + PALETTE.length) % PALETTE.length];
 }
 
 /** A canvas pixel (little-endian RGBA) from "#rrggbb" and an opacity from 0 to 255. */
