@@ -8,6 +8,7 @@ Needs requirements-dev.txt and Debian's chromium.
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -17,29 +18,68 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from dashboard.app import free_port  # noqa: E402  (the path must be set first)
+from engine.objects import concatenate  # noqa: E402
+from engine.project import Project  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 RUN = {
     "unsupervised": "tomograms: [phantom]\nclustering: gmm\nmax_neighbourhoods: 200000\n",
     "pick": "segmentations: [phantom__intensities_gmm]\nmin_size: 250\nradius: 90\n",
 }
+TRAINING = {
+    "targets": "table: particles\n",
+    "train": """
+        targets: [phantom__target]
+        validation: [second__target]
+        objects: particles
+        options: {width: 16}
+        batch: 4
+        epochs: 10
+        steps_per_epoch: 40
+        steps_per_validation: 4
+        learning_rate: 0.002
+        schedule: cosine
+        judge_every: 2
+    """,
+    "segment": "tomograms: [second]\nmodel: network\nscore_maps: true\n",
+    "cluster": "segmentations: [second__network]\n",
+}
+"""On a second phantom judges what was learnt on the first."""
 
 
 def make_project(folder: Path) -> None:
     """The demo, segmented and picked from the command line."""
-    engine = [sys.executable, "-m", "engine"]
-    subprocess.run([*engine, "demo", folder], cwd=ROOT, check=True, capture_output=True)
-    for task, text in RUN.items():
+    subprocess.run([sys.executable, "-m", "engine", "demo", folder], cwd=ROOT, check=True, capture_output=True)
+    run(folder, RUN)
+
+
+def train_in(folder: Path) -> None:
+    """A second phantom, a network trained on the first one, and what it finds in the second."""
+    run(folder, {"simulate": "name: second\nseed: 2\n"})
+    tables = Project.open(folder).tables
+    truth = [tables.read(name) for name in tables.names() if name.startswith("truth")]
+    every = concatenate(truth)
+    particles = every.with_rows(every.rows[~every.rows["class"].isin(["gold", "vesicle", "filament"])])
+    tables.create("particles", particles, {"task": "annotate"})
+    run(folder, TRAINING)
+
+
+def run(folder: Path, tasks: dict[str, str]) -> None:
+    """Run tasks one after the other from the command line."""
+    for task, text in tasks.items():
         file = folder.parent / f"{task}.yaml"
-        file.write_text(text)
-        subprocess.run([*engine, "run", task, file, "-p", folder], cwd=ROOT, check=True, capture_output=True)
+        file.write_text(textwrap.dedent(text))
+        command = [sys.executable, "-m", "engine", "run", task, file, "-p", folder]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 
-def take(page: Page, address: str, name: str) -> None:
-    """One picture of one page, once everything on it is drawn."""
-    page.goto(f"{address}/{name}")
+def take(page: Page, address: str, name: str, tomogram: str = "phantom", part: str = "") -> None:
+    """One picture of one page, once everything on it is drawn; of a part of it that has a button."""
+    page.goto(f"{address}/{name}?tomogram={tomogram}&x=128&y=128&z=64")
     page.wait_for_selector("h1")
-    if name in ("viewer", "unsupervised", "pick", "objects", "evaluate"):
+    if part:
+        page.get_by_role("radio", name=part).click()
+    if name != "train":
         page.wait_for_function("globalThis.__tomodeckViewer?.lastPaint")
     page.wait_for_function("!document.body.innerText.includes('Computing …')")
     time.sleep(3)
@@ -62,6 +102,9 @@ def main() -> None:
                 page = browser.new_page(viewport={"width": 1440, "height": 900})
                 for view in ("viewer", "unsupervised", "pick", "objects", "evaluate"):
                     take(page, f"http://localhost:{port}", view)
+                train_in(project)
+                take(page, f"http://localhost:{port}", "train", part="Training")
+                take(page, f"http://localhost:{port}", "cluster", "second")
                 browser.close()
         finally:
             server.terminate()

@@ -21,7 +21,7 @@ NUMBERS = {
     "tilt": "%.1f",
     "psi": "%.1f",
 }
-PAGE_ROWS = 5_000
+PAGE_ROWS = 1_000
 """Rows of one page of the grid: a browser takes seconds for a hundred thousand, and nobody reads them."""
 
 SORTS = ("id", "score", "size", "class", "tomogram", "x", "y", "z")
