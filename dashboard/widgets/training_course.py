@@ -37,6 +37,9 @@ def course(model: Model, live: bool) -> None:
     part()
 
 
+MEANINGS = {"P": "Precision.", "R": "Recall.", "F1": "Of precision and recall."}
+
+
 def _course(model: Model) -> None:
     rows = read_metrics(model.path)
     if not rows:
@@ -62,7 +65,14 @@ def _course(model: Model) -> None:
         _chart(f"F1 of {'objects' if judged else 'voxels'} by class", class_figure(rows, best, colours, what), "class")
     with right:
         st.markdown(f"**Classes** :gray[validation, epoch {best or last}]")
-        st.dataframe(_class_table(rows, best, list(colours)), height=min(250, 37 + 35 * len(colours)))
+        table = _class_table(rows, best, list(colours))
+        number = st.column_config.NumberColumn
+        st.dataframe(
+            table,
+            height=min(250, 37 + 35 * len(colours)),
+            placeholder="",
+            column_config={title: number(format="%.3f", help=MEANINGS[title.split()[-1]]) for title in table},
+        )
     _examples(model.path, colours)
 
 
@@ -80,14 +90,14 @@ def _colours(model: Model) -> dict[str, str]:
 def _class_table(rows: Sequence[Mapping[str, float]], best: int | None, names: Sequence[str]) -> pd.DataFrame:
     row = next((r for r in rows if int(r["epoch"]) == best), rows[-1])
     columns = {
-        "Voxels: precision": "val_precision", "recall": "val_recall", "F1": "val_f1",
-        "Objects: precision": "object_precision", "recall ": "object_recall", "F1 ": "object_f1",
+        "Voxels P": "val_precision", "R": "val_recall", "F1": "val_f1",
+        "Objects P": "object_precision", "R ": "object_recall", "F1 ": "object_f1",
     }  # fmt: skip
     table = pd.DataFrame(
         {title: [row.get(f"{what}:{name}", math.nan) for name in names] for title, what in columns.items()},
         index=pd.Index(names, name="Class"),
     )
-    return table.dropna(axis=1, how="all").round(3)
+    return table.dropna(axis=1, how="all")
 
 
 def _examples(folder: Path, colours: Mapping[str, str]) -> None:

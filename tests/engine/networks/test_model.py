@@ -78,7 +78,7 @@ def test_weights_of_keras_in_a_model_folder(tmp_path):
         ({"options": {"widht": 8}}, "Network deepfinder: widht is not a parameter here (known: none)."),
         ({"patch": 0}, "patch = 0 is not allowed"),
         ({"voxel_size": -1.0}, "voxel_size = -1.0 is not allowed"),
-        ({"classes": []}, "classes = [] is not allowed"),
+        ({"classes": []}, "classes is empty: choose at least one"),
         ({"classes": [CLASSES[0].model_dump()] * 2}, "two classes have the name 'ribosome': each needs its own."),
         (
             {"thresholds": {"virus": {"score": 0.1}}},
