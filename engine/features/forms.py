@@ -110,12 +110,12 @@ class CorrelatedForm:
     @property
     def planes(self) -> int:
         """See `Form`; planes side by side share what they read, which pays where there are few kernels."""
-        return 12 if len(self.kernels) < 4 else 1
+        return 16 if len(self.kernels) < 4 else 1
 
     @property
     def voxels(self) -> int:
         """See `Form`; so few that the projections stay in the cache."""
-        return 250_000 if len(self.kernels) < 4 else 8_000
+        return 500_000 if len(self.kernels) < 4 else 8_000
 
     @property
     def cost(self) -> float:
