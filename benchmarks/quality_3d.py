@@ -126,9 +126,9 @@ def particle_map(name: str, truth: pd.DataFrame) -> np.ndarray:
 
 def find(project: Project, name: str, table: str, limits: dict[str, dict[str, float]]) -> pd.DataFrame:
     """The objects of a tomogram with these limits."""
-    run(project, "cluster", segmentations=[f"{name}__network"], name=table, **limits)
-    made = max(project.tables.names(), key=lambda known: project.tables.path(known).stat().st_mtime_ns)
-    return project.table(made).rows
+    task, job = find_task("cluster"), EchoJob()
+    task.run(validated(task, {"segmentations": [f"{name}__network"], "name": table, **limits}), project, job)
+    return project.table(job.outputs[-1]["name"]).rows
 
 
 def report(project: Project, name: str, picks: pd.DataFrame) -> None:

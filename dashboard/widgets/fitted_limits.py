@@ -84,7 +84,7 @@ def _result(job: JobRecord) -> None:
     notes = [f"{name}: {limit['note']}" for name, limit in limits.items() if limit["note"]]
     if notes:
         st.caption(" ".join(notes))
-    if output["name"]:
+    if output["kept"]:
         st.caption(f"Kept with the model {output['name']}: they count wherever no other limit is given.")
     elif st.button("Take into the form", key="limits-into-form"):
         task = find_task("cluster")

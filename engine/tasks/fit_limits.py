@@ -10,11 +10,12 @@ from engine.errors import UserError
 from engine.instances.class_thresholds import FittedThreshold
 from engine.parameters import parameter
 from engine.project import Model, Project
+from engine.project.models import FILE_NAME
 from engine.tasks.cluster import finding_device
 from engine.tasks.cluster_parameters import FindingParameters
 from engine.tasks.cluster_thresholds import REACH, as_stored, fit_on_reference
 from engine.tasks.clustering import check_class_names
-from engine.tasks.provenance import stamp
+from engine.tasks.provenance import file_identity, stamp
 from engine.tasks.segmented_classes import model_of
 from engine.tasks.task import Job, Task
 
@@ -56,7 +57,7 @@ def run(parameters: FitLimitsParameters, project: Project, job: Job) -> None:
     """Fit the limits; with `keep` they replace those in the `model.yaml` of the model that made the segmentations."""
     check_class_names(project, parameters)
     model = _model(parameters, project) if parameters.keep else None
-    reference = project.table(parameters.reference)
+    reference, table = project.table(parameters.reference), project.tables.path(parameters.reference)
     fitted = fit_on_reference(
         project,
         parameters,
@@ -72,9 +73,9 @@ def run(parameters: FitLimitsParameters, project: Project, job: Job) -> None:
     size = float(np.mean(project.geometry(tomogram).voxel_size))
     stored = as_stored(fitted, parameters.method, size)
     if model is not None:
-        _keep(model, stored, stamp(NAME, parameters.model_dump(mode="json"), {"table": parameters.reference}))
-    where = model.path / "model.yaml" if model else project.tables.path(parameters.reference)
-    job.output("limits", model.name if model else "", where, limits=_shown(fitted), judge=parameters.judge)
+        _keep(model, stored, stamp(NAME, parameters.model_dump(mode="json"), file_identity(table)))
+    name, path = (model.name, model.path / FILE_NAME) if model else (parameters.reference, table)
+    job.output("limits", name, path, kept=model is not None, limits=_shown(fitted), judge=parameters.judge)
     job.progress(1.0, "done")
 
 

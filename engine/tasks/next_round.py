@@ -46,7 +46,7 @@ def run(parameters: NextRoundParameters, project: Project, job: Job) -> None:
     job.output("parameters", planned.name, path, **facts)
     for each in rounds_of(project, planned.parent):
         job.log(f"round {each.number}, {each.model}: {_scores(each)}")
-    job.log(f"ready: python -m engine run train {path} --project {project.root}")
+    job.log(f"ready: run the task train with {path}")
     job.progress(1.0, "done")
 
 

@@ -54,7 +54,7 @@ def classes_of(project: Project, segmentation: Segmentation) -> dict[int, Segmen
     library = {c.name: c for c in project.classes}
     try:
         own = _described(made_by)
-        limits = {str(name): dict(limit or {}) for name, limit in _limits(project, made_by).items()}
+        limits = {str(name): dict(limit or {}) for name, limit in _limits(project, segmentation).items()}
         found = {}
         for described in own or [SegmentedClass(c.label, c.name, c.radius, c.colour) for c in library.values()]:
             known, limit = library.get(described.name), limits.get(described.name, {})
@@ -75,10 +75,7 @@ def classes_of(project: Project, segmentation: Segmentation) -> dict[int, Segmen
 
 def model_of(project: Project, segmentation: Segmentation) -> Model | None:
     """The model that a segmentation was made with; None when it is gone or has other weights by now."""
-    return _model(project, segmentation.made_by)
-
-
-def _model(project: Project, made_by: dict[str, Any]) -> Model | None:
+    made_by = segmentation.made_by
     name, weights = made_by.get("model"), (made_by.get("settings") or {}).get("weights") or {}
     model = next((m for m in project.models() if m.name == name), None)
     if model is None:
@@ -89,10 +86,10 @@ def _model(project: Project, made_by: dict[str, Any]) -> Model | None:
     return model if now and same else None
 
 
-def _limits(project: Project, made_by: dict[str, Any]) -> dict[str, Any]:
+def _limits(project: Project, segmentation: Segmentation) -> dict[str, Any]:
     """The model's limits as they are now, because they may have been fitted after it was used."""
-    model = _model(project, made_by)
-    found: dict[str, Any] = (model.description if model else made_by).get("thresholds") or {}
+    model = model_of(project, segmentation)
+    found: dict[str, Any] = (model.description if model else segmentation.made_by).get("thresholds") or {}
     return found
 
 

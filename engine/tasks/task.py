@@ -28,7 +28,7 @@ class Job(Protocol):
         """Say how one item of many (a tomogram) stands: waiting, running, done, skipped or failed."""
 
     def output(self, kind: str, name: str, path: Path, **facts: Any) -> None:
-        """Name a finished result; `kind` is segmentation, table, tomogram or boxes."""
+        """Name a finished result; `kind` is what it is in a word, such as segmentation, table or model."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from engine.training.patches import PatchSource
 from engine.training.preparation import channel_lookup, joined, label_counts, places_in_target
 from engine.training.sampling import Places
 from engine.volumes import open_volume
+from engine.words import plural
 
 DRAWN = 2000
 """Voxels per class and target that patches are cut about where no object list says where objects are."""
@@ -160,9 +161,9 @@ def _check_labels(looked: _Looked, named: list[NamedLabel], background: set[int]
     beyond = [label for label in looked.counts if label not in known]
     if beyond:
         listed = ", ".join(f"{c.label} = {c.name}" for c in named)
-        count = looked.counts[beyond[0]]
+        voxels = plural(looked.counts[beyond[0]], "voxel")
         raise UserError(
-            f"The target {looked.pair.target.name} holds the label {beyond[0]} ({count:,} voxel{'s' * (count != 1)}), "
+            f"The target {looked.pair.target.name} holds the label {beyond[0]} ({voxels}), "
             f"which no class has ({listed}): add a class with that label, or make the target anew."
         )
     lost = sorted(set(looked.pair.objects or {}) - known)

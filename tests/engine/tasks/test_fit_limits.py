@@ -60,7 +60,9 @@ def test_not_kept_when_not_asked(project):
     project.tables.create("truth", reference(), {})
     folder = with_model(project)
     before = (folder / "model.yaml").read_bytes()
-    TASK.run(asked(keep=False), project, EchoJob())
+    job = EchoJob()
+    TASK.run(asked(keep=False), project, job)
+    assert job.outputs[-1]["name"] == "truth" and job.outputs[-1]["kept"] is False
     assert (folder / "model.yaml").read_bytes() == before
 
 
