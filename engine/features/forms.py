@@ -14,6 +14,7 @@ from torch.nn.functional import conv2d
 
 from engine.features.decisions import Decision, LinearDecision, QuadraticDecision
 from engine.features.modes import Features, LinearFeatures, SpectralFeatures
+from engine.features.separable import separable_forms
 from engine.features.workspace import Workspace
 
 FAST = torch.float32
@@ -219,15 +220,15 @@ def terms_of(decision: Decision, columns: torch.Tensor) -> Terms:
     return Terms(directions, -(directions @ mean), weights, constant)
 
 
-def forms(decision: Decision, features: Features, columns: torch.Tensor) -> Iterator[Form]:
+def forms(decision: Decision, features: Features, windows: torch.Tensor, columns: torch.Tensor) -> Iterator[Form]:
     """Forms of a decision, the cheapest first; the last holds all its terms.
 
     Parameters
     ----------
     decision, features
         What is to be applied, to what.
-    columns
-        A sample of the neighbourhoods it will be applied to, float64 `[width, n]`.
+    windows, columns
+        A sample of the neighbourhoods it will be applied to, float64 `[N³, n]`, and their features `[width, n]`.
     """
     terms = terms_of(decision, columns)
     if isinstance(features, SpectralFeatures):
@@ -238,6 +239,9 @@ def forms(decision: Decision, features: Features, columns: torch.Tensor) -> Iter
     if count:
         projections = terms.directions[:count] @ columns + terms.offsets[:count, None]
         means = terms.weights * projections.square_().mean(1)
+    else:
+        kernel = features.to_values(terms.directions)[0]
+        yield from separable_forms(kernel, float(terms.offsets[0]), windows, features.size)
     for step in (*(s for s in STEPS if s < count), count):
         some = terms.first(step, float(means[step:].sum()) if step < count else 0.0)
         yield CorrelatedForm(features.size, some, features.to_values(some.directions).to(FAST))

@@ -8,6 +8,8 @@ labels are those of the plain definition.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from engine.features.forms import FAST, Form, SpectralForm, forms
 from engine.features.interpolation import Field, Interpolation, interpolate
 from engine.features.modes import Features, LinearFeatures
 from engine.features.neighbourhoods import SLAB_VOXELS, Neighbourhoods, Result, in_slabs
+from engine.features.workspace import Workspace
 
 SAMPLE = (4_000, 20_000)
 """Fewest and most neighbourhoods on which the error of the cheap form is measured; between them a hundredth of all."""
@@ -75,6 +78,7 @@ class Labelling:
     features: Features
     rules: tuple[Rule, ...]
     field: Field | None = None
+    _space: Workspace = dataclass_field(default_factory=Workspace)
 
     def each_slab(self, work: Callable[[int, int], Result]) -> Iterator[Result]:
         """Results of `work(start, stop)` for slabs of planes, in order; of a size that keeps all threads busy alike."""
@@ -84,28 +88,32 @@ class Labelling:
         planes = -(-boxes.shape[0] // (rounds * boxes.threads))
         yield from in_slabs(boxes.shape[0], planes + planes % 2 if self.field else planes, boxes.threads, work)
 
-    def labels(self, start: int, stop: int) -> list[torch.Tensor]:
-        """Cluster of each neighbourhood of planes [start, stop) by each rule: bool `[z, y, x]`, True = the second.
+    def label(self, start: int, stop: int, results: Sequence[torch.Tensor]) -> None:
+        """Write the cluster of each neighbourhood of planes [start, stop) by each rule: 0 or 1.
 
-        Where scores are interpolated `start` is even.
+        Parameters
+        ----------
+        start, stop
+            Where scores are interpolated `start` is even.
+        results
+            int8 `[stop - start, y, x]` each, on the volume's device.
         """
         height, width = self.boxes.shape[1:]
-        results = [
-            torch.empty((stop - start, height, width), dtype=torch.bool, device=self.boxes.volume.device)
-            for _ in self.rules
-        ]
         close: list[list[torch.Tensor]] = [[] for _ in self.rules]
         for number, plane, row, scores in self._scores(start, stop):
             n, last = len(scores), row + scores.shape[1]
-            torch.gt(scores, 0, out=results[number][plane - start : plane - start + n, row:last])
-            z, y, x = torch.nonzero(scores.abs_() <= self.rules[number].margin, as_tuple=True)
-            close[number].append(((z + plane) * height + y + row) * width + x)
+            # As numbers first: comparing floats into flags takes four times as long as both steps (measured).
+            seconds = torch.gt(scores, 0, out=self._space.array("seconds", tuple(scores.shape), scores))
+            results[number][plane - start : plane - start + n, row:last].copy_(seconds)
+            near = self._within(scores, self.rules[number].margin)
+            of_plane = scores.shape[1] * width
+            close[number].append((near // of_plane + plane) * (height * width) + near % of_plane + row * width)
         for rule, result, found in zip(self.rules, results, close, strict=True):
             # Together at the end: written out a few at a time they would cost several times as much.
-            numbers, flat = torch.cat(found), result.view(-1)
-            for part in numbers.split(AT_ONCE):
-                flat[part - start * height * width] = self._decided(rule, part)
-        return results
+            for part in torch.cat(found).split(AT_ONCE):
+                rest = part % (height * width)
+                place = part // (height * width) - start, rest // width, rest % width
+                result.index_put_(place, self._decided(rule, part).to(torch.int8))
 
     def _scores(self, start: int, stop: int) -> Iterator[tuple[int, int, int, torch.Tensor]]:
         """(rule, plane, row, cheap scores `[z, y, x]` from there on), block by block."""
@@ -115,14 +123,32 @@ class Labelling:
                 yield 0, plane, 0, self.field.scores(plane, min(plane + step, stop))
             return
         boxes, reach, form = self.boxes, self.boxes.size - 1, self.rules[0].form
-        rows = max(1, form.voxels // (form.planes * boxes.shape[2]))
+        parts = -(-boxes.shape[1] * boxes.shape[2] * form.planes // form.voxels)
+        rows = -(-boxes.shape[1] // min(parts, boxes.shape[1]))
         for plane in range(start, stop, form.planes):
             end = min(plane + form.planes, stop)
             for row in range(0, boxes.shape[1], rows):
                 last = min(row + rows, boxes.shape[1])
-                described = form.described(boxes.volume[plane : end + reach, row : last + reach] - boxes.centre)
+                seen = boxes.volume[plane : end + reach, row : last + reach]
+                values = self._space.array("values", tuple(seen.shape), seen)
+                described = form.described(torch.sub(seen, boxes.centre, out=values))
                 for number, rule in enumerate(self.rules):
                     yield number, plane, row, rule.form.scores(described)
+
+    def _within(self, scores: torch.Tensor, margin: float) -> torch.Tensor:
+        """Flat numbers of the scores that lie no further from zero than `margin`; the scores are overwritten."""
+        count = scores.numel()
+        flags = self._space.array("flags", (-(-count // 8) * 8,), self._flag)
+        flags[count:] = 0
+        flags[:count].copy_(scores.abs_().le_(margin).view(-1))
+        # Few are, so eight flags are looked at as one number first: finding single ones takes longer than the scores.
+        eights = torch.nonzero(flags.view(torch.int64)).view(-1)
+        which, within = torch.nonzero(flags.view(-1, 8)[eights], as_tuple=True)
+        return eights[which] * 8 + within
+
+    @cached_property
+    def _flag(self) -> torch.Tensor:
+        return torch.empty(0, dtype=torch.int8, device=self.boxes.volume.device)
 
     def _decided(self, rule: Rule, numbers: torch.Tensor) -> torch.Tensor:
         """Clusters of the neighbourhoods with these numbers, written out."""
@@ -177,12 +203,14 @@ def rules_for(boxes: Neighbourhoods, features: Features, decisions: Sequence[Dec
     chosen = torch.from_numpy(np.sort(random.integers(0, boxes.count, count)))
     windows = boxes.columns(chosen.to(boxes.volume.device))
     columns, fast = features.columns(windows), windows.to(FAST)
-    return [_cheapest(decision, features, columns, fast) for decision in decisions]
+    return [_cheapest(decision, features, windows, columns, fast) for decision in decisions]
 
 
-def _cheapest(decision: Decision, features: Features, columns: torch.Tensor, fast: torch.Tensor) -> Rule:
+def _cheapest(
+    decision: Decision, features: Features, windows: torch.Tensor, columns: torch.Tensor, fast: torch.Tensor
+) -> Rule:
     exact = decision.scores(columns)
-    tried = list(forms(decision, features, columns))
+    tried = list(forms(decision, features, windows, columns))
     rounding = _margin(tried[-1].of_windows(fast) - exact)
     best: tuple[float, Rule] | None = None
     for form in tried:

@@ -108,17 +108,22 @@ class Neighbourhoods:
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
         """The neighbourhoods with these numbers (raster order of the corners), written out: float64 `[n, N³]`."""
-        return self.volume.reshape(-1)[self._corners(indices)[:, None] + self._offsets].to(FLOAT) - self.centre
+        return self._gathered(self._corners(indices)[:, None] + self._offsets, FLOAT)
 
     def columns(self, indices: torch.Tensor, dtype: torch.dtype = FLOAT) -> torch.Tensor:
         """Like `take`, one neighbourhood a column: `[N³, n]` of a type."""
-        return torch.take(self.volume, self._corners(indices) + self._offsets[:, None]).to(dtype).sub_(self.centre)
+        return self._gathered(self._corners(indices) + self._offsets[:, None], dtype)
 
     def mirrored(self, axis: int, start: int, stop: int) -> torch.Tensor:
         """Voxels [start, stop) of an axis, those beyond its ends mirrored as for blurring: (d c b a | a b c d)."""
         length = self.volume.shape[axis]
         position = torch.arange(start, stop, device=self.volume.device) % (2 * length)
         return torch.where(position < length, position, 2 * length - 1 - position)
+
+    def _gathered(self, places: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        # Twice as fast as torch.take (measured), which checks each place by itself.
+        values = torch.index_select(self.volume.reshape(-1), 0, places.reshape(-1)).view(places.shape)
+        return values.to(dtype).sub_(self.centre)
 
     def _corners(self, indices: torch.Tensor) -> torch.Tensor:
         plane = self.shape[1] * self.shape[2]

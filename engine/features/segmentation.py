@@ -184,7 +184,7 @@ def label_each(
         together = models[place : place + len(labelling.rules)]
         part = part_of(progress, place / len(models), (place + len(together)) / len(models))
         place += len(together)
-        maps = [np.full(boxes.volume.shape, BORDER, np.int8) for _ in together]
+        maps = [_bordered(boxes.volume.shape, half) for _ in together]
         # Bound here, once for each round of the loop, because the slabs are worked on by other threads.
         label_slab = partial(_label_slab, labelling, [m[half:-half, half:-half, half:-half] for m in maps])
         ones = np.zeros(len(together), np.int64)
@@ -198,11 +198,24 @@ def label_each(
     progress(1.0, "Labelled")
 
 
+def _bordered(shape: Sequence[int], half: int) -> np.ndarray:
+    """A label map of which only the border is filled: writing the whole of it twice takes longer than the scores."""
+    labels = np.empty(tuple(shape), np.int8)
+    for axis in range(3):
+        along = labels.swapaxes(0, axis)
+        along[:half] = along[along.shape[0] - half :] = BORDER
+    return labels
+
+
 def _label_slab(labelling: Labelling, insides: list[np.ndarray], start: int, stop: int) -> tuple[int, list[int]]:
-    seconds = labelling.labels(start, stop)
-    for inside, second in zip(insides, seconds, strict=True):
-        inside[start:stop] = second.to(torch.int8).cpu().numpy()
-    return stop, [int(torch.count_nonzero(second)) for second in seconds]
+    targets = [torch.from_numpy(inside[start:stop]) for inside in insides]
+    device = labelling.boxes.volume.device
+    results = [target if device.type == "cpu" else torch.empty_like(target, device=device) for target in targets]
+    labelling.label(start, stop, results)
+    for target, result in zip(targets, results, strict=True):
+        if result is not target:
+            target.copy_(result)
+    return stop, [int(np.count_nonzero(inside[start:stop])) for inside in insides]
 
 
 def _result(

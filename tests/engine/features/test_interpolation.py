@@ -7,6 +7,7 @@ import torch
 from engine.features import S1Parameters, fit_each, interpolation, prepare
 from engine.features.interpolation import REACH, Field, between, interpolate
 from engine.features.labelling import labellings, rules_for
+from tests.engine.features.labelled import labels_of
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_labels_are_those_of_the_rule(fitted):
     assert labelling.field is not None
     exact = model.decision.scores(model.features.columns(boxes.columns(torch.arange(boxes.count)))).reshape(boxes.shape)
     for start, stop in ((0, boxes.shape[0]), (8, 13)):
-        assert torch.equal(labelling.labels(start, stop)[0], exact[start:stop] > 0)
+        assert torch.equal(labels_of(labelling, start, stop)[0], exact[start:stop] > 0)
 
 
 def test_a_small_volume_is_not_interpolated(noisy_balls):

@@ -9,6 +9,7 @@ import torch
 from engine.features import METHODS, MODES, S1Parameters, blur, fit_each, normalise, prepare
 from engine.features.forms import FAST, forms, terms_of
 from engine.features.labelling import Labelling, labellings, rules_for
+from tests.engine.features.labelled import labels_of
 
 SMALL_BANK = {"sinusoids": 3, "output_features": 8}
 
@@ -36,7 +37,7 @@ def test_all_terms_are_the_decision(fitted):
 def test_forms_of_a_block_are_those_of_its_windows(fitted):
     boxes, model, windows = fitted
     columns = model.features.columns(windows[:, ::7])
-    for form in forms(model.decision, model.features, columns):
+    for form in forms(model.decision, model.features, windows[:, ::7], columns):
         block = (boxes.volume - boxes.centre)[:9, :12]
         sliding = form.scores(form.described(block)).clone()
         by_place = windows.reshape(125, *boxes.shape)[:, :5, :8].reshape(125, -1)
@@ -49,12 +50,12 @@ def test_what_is_too_close_is_decided_as_it_stands(fitted):
     boxes, model, windows = fitted
     wanted = (model.decision.scores(model.features.columns(windows)) > 0).reshape(boxes.shape)
     (rule,) = rules_for(boxes, model.features, [model.decision])
-    labels = Labelling(boxes, model.features, (rule,))
-    assert int((labels.labels(0, boxes.shape[0])[0] != wanted).sum()) <= 1
+    (found,) = labels_of(Labelling(boxes, model.features, (rule,)), 0, boxes.shape[0])
+    assert int((found != wanted).sum()) <= 1
     # With every score too close to call, all are formed anew.
     everything = Labelling(boxes, model.features, (replace(rule, margin=float("inf")),))
     for start, stop in ((0, 2), (7, 9)):
-        assert torch.equal(everything.labels(start, stop)[0], wanted[start:stop])
+        assert torch.equal(labels_of(everything, start, stop)[0], wanted[start:stop])
 
 
 def test_rules_that_share_a_description(noisy_balls):
@@ -64,9 +65,9 @@ def test_rules_that_share_a_description(noisy_balls):
     boxes = prepared.neighbourhoods(5, models[0].centre)
     rules = rules_for(boxes, models[0].features, [model.decision for model in models])
     (shared,) = labellings(boxes, models[0].features, [model.decision for model in models])
-    together = shared.labels(0, 6)
+    together = labels_of(shared, 0, 6)
     for rule, labels in zip(rules, together, strict=True):
-        (alone,) = Labelling(boxes, models[0].features, (rule,)).labels(0, 6)
+        (alone,) = labels_of(Labelling(boxes, models[0].features, (rule,)), 0, 6)
         assert torch.equal(alone, labels)
 
 
