@@ -1,8 +1,8 @@
 """A linear rule as a few products of a kernel along z and one over y and x: cheaper than one kernel of N³ values.
 
-Densities are blurred before they are compared, so neighbourhoods vary in few ways, and a kernel need only be right about
-those: the products are chosen for the smallest squared error of the scores over the volume's own neighbourhoods, not of
-the kernel.
+Densities are blurred before they are compared, so neighbourhoods vary in few ways, and a kernel need only be right
+about those: the products are chosen for the smallest squared error of the scores over the volume's own neighbourhoods,
+not of the kernel.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ MOST = 3
 """Products that are tried; with more, the passes over the block cost as much as the kernel as it is."""
 
 ROUNDS = 3
-"""Times that each side of the products is fitted while the other stands still; more hardly lower the error (measured)."""
+"""Times that each side of the products is fitted while the other stands still; more hardly help (measured)."""
 
 RIDGE = 1e-12
 """Of the mean variance, added to each value's: neighbourhoods of a blurred volume vary in hardly any way but a few."""
@@ -112,8 +112,8 @@ def separable_forms(kernel: torch.Tensor, offset: float, windows: torch.Tensor, 
             along_z /= np.linalg.norm(along_z, axis=1, keepdims=True)
         over_yx = _fitted(np.einsum("rz,ij->rizj", along_z, np.eye(size * size)), moments, wanted)
         planes = over_yx.reshape(-1, size, size)
-        both = (torch.from_numpy(side).to(kernel.device, FAST) for side in (along_z, planes))
-        yield SeparableForm(*both, offset)
+        sides = [torch.from_numpy(side).to(kernel.device, FAST) for side in (along_z, planes)]
+        yield SeparableForm(sides[0], sides[1], offset)
 
 
 def _fitted(design: np.ndarray, moments: np.ndarray, wanted: np.ndarray) -> np.ndarray:
