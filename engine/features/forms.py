@@ -12,12 +12,12 @@ from typing import Protocol
 import torch
 from torch.nn.functional import conv2d
 
+from engine.features.columns import FAST, Plane, Triangle, on_columns
 from engine.features.decisions import Decision, LinearDecision, QuadraticDecision
 from engine.features.modes import Features, LinearFeatures, SpectralFeatures
 from engine.features.separable import separable_forms
 from engine.features.workspace import Workspace
 
-FAST = torch.float32
 STEPS = (15, 23, 31, 39, 47, 55, 63, 79, 103)
 """Numbers of quadratic terms that are tried. With the linear one they fill the eight lanes of a vector register."""
 
@@ -115,8 +115,8 @@ class CorrelatedForm:
 
     @property
     def voxels(self) -> int:
-        """See `Form`; so few that the projections stay in the cache."""
-        return 500_000 if len(self.kernels) < 4 else 8_000
+        """See `Form`; with fewer, beginning an operation costs more than the cache saves (measured)."""
+        return 500_000 if len(self.kernels) < 4 else 100_000
 
     @property
     def cost(self) -> float:
@@ -151,27 +151,26 @@ class CorrelatedForm:
 
 @dataclass(frozen=True)
 class SpectralForm:
-    """For spectra: sliding transforms, then the projections of their magnitudes.
+    """For spectra: sliding transforms, then the rule on their magnitudes.
 
     Parameters
     ----------
     features
         Of the decision.
-    terms
-        Of the decision.
+    rule
+        The decision.
     """
 
     features: SpectralFeatures
-    terms: Terms
+    rule: Plane | Triangle
     planes: int = 8
-    voxels: int = 26_000
+    voxels: int = 13_000
     _space: Workspace = field(default_factory=Workspace)
 
     @property
     def cost(self) -> float:
         """See `Form`."""
-        width = self.terms.directions.shape[1]
-        return 100.0 * width + len(self.terms.directions) * width
+        return 100.0 * self.features.width + self.rule.cost
 
     def described(self, values: torch.Tensor, step: int = 1) -> torch.Tensor:
         """See `Form`: the columns of its neighbourhoods, or of every `step`-th, `[width, z', y', x']`."""
@@ -179,16 +178,11 @@ class SpectralForm:
 
     def scores(self, described: torch.Tensor) -> torch.Tensor:
         """See `Form`."""
-        return self._of_columns(described.reshape(len(described), -1)).reshape(described.shape[1:])
+        return self.rule.scores(described.reshape(len(described), -1), self._space).reshape(described.shape[1:])
 
     def of_windows(self, windows: torch.Tensor) -> torch.Tensor:
         """See `Form`."""
-        return self._of_columns(self.features.columns(windows))
-
-    def _of_columns(self, columns: torch.Tensor) -> torch.Tensor:
-        directions, offsets = self.terms.directions.to(columns), self.terms.offsets.to(columns)
-        target = self._space.array("projections", (len(directions), columns.shape[1]), columns)
-        return self.terms.added_up(torch.addmm(offsets[:, None], directions, columns, out=target))
+        return self.rule.scores(self.features.columns(windows), self._space)
 
 
 def terms_of(decision: Decision, columns: torch.Tensor) -> Terms:
@@ -230,11 +224,11 @@ def forms(decision: Decision, features: Features, windows: torch.Tensor, columns
     windows, columns
         A sample of the neighbourhoods it will be applied to, float64 `[N³, n]`, and their features `[width, n]`.
     """
-    terms = terms_of(decision, columns)
     if isinstance(features, SpectralFeatures):
-        yield SpectralForm(features, terms)
+        yield SpectralForm(features, on_columns(decision))
         return
     assert isinstance(features, LinearFeatures)
+    terms = terms_of(decision, columns)
     count = len(terms.weights)
     if count:
         projections = terms.directions[:count] @ columns + terms.offsets[:count, None]

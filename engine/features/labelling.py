@@ -27,6 +27,10 @@ SAMPLE = (4_000, 20_000)
 BEYOND = 1e-4
 """Share of them whose error may exceed the margin; one that does matters only where it exceeds the answer too."""
 
+NEAREST = 0.4
+"""Share of them, those with the smallest scores, on which the error of leaving terms out is measured: scores far from
+zero err more, by far less than they would have to."""
+
 SAFETY = 1.5
 AT_ONCE = 2048
 """Neighbourhoods that are written out together."""
@@ -212,11 +216,12 @@ def _cheapest(
     exact = decision.scores(columns)
     tried = list(forms(decision, features, windows, columns))
     rounding = _margin(tried[-1].of_windows(fast) - exact)
+    near = exact.abs() <= exact.abs().quantile(NEAREST)
     best: tuple[float, Rule] | None = None
     for form in tried:
         if best is not None and form.cost > best[0]:
             break
-        margin = rounding if form is tried[-1] else _margin(form.of_windows(fast) - exact)
+        margin = rounding if form is tried[-1] else _margin((form.of_windows(fast) - exact)[near])
         cost = form.cost + AGAIN * _share_within(exact, margin)
         if best is None or cost < best[0]:
             best = cost, Rule(decision, form, margin, tried[-1], rounding)

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch.nn.functional import conv2d
 
+from engine.features.columns import FAST
 from engine.features.workspace import Workspace
 
-FAST = torch.float32
 MOST = 3
 """Products that are tried; with more, the passes over the block cost as much as the kernel as it is."""
 
