@@ -8,11 +8,12 @@ from streamlit.testing.v1 import AppTest
 from dashboard import served
 from engine.jobs.foreground import run_here
 from engine.project import Project
-from tests.dashboard.test_pages import draw
-from tests.engine.tasks.test_cluster_thresholds import project, reference
-from tests.engine.tasks.test_fit_limits import with_model
+from tests.engine.tasks.scored_balls import reference, scored_project, with_model
 
-__all__ = ["draw", "project"]
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    return scored_project(tmp_path)
 
 
 @pytest.mark.parametrize("keep", [True, False])

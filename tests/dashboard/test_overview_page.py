@@ -5,9 +5,6 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from engine.project import Project
-from tests.dashboard.test_pages import draw, filled, project
-
-__all__ = ["draw", "filled", "project"]
 
 
 def bold(app: AppTest) -> list[str]:

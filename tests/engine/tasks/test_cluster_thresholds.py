@@ -1,51 +1,19 @@
 """Limits fitted on a tomogram whose objects are known, as they are stored with a model."""
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from engine.cli import EchoJob
 from engine.errors import UserError
-from engine.objects import ObjectTable, TomogramGeometry
-from engine.project import Project
+from engine.objects import TomogramGeometry
 from engine.tasks import find_task, validated
 from engine.tasks.cluster_thresholds import as_stored, fit_on_reference
 from engine.tasks.clustering import choose, find_candidates
-from engine.volumes import write_mrc
-
-SHAPE = (30, 60, 60)
-GEOMETRY = TomogramGeometry(SHAPE, (10.0, 10.0, 10.0))
-TRUE = [(14, 12, 12), (14, 30, 12), (14, 48, 12)]
-FALSE = [(14, 12, 44), (14, 44, 44)]
+from tests.engine.tasks.scored_balls import TRUE, reference, scored_project
 
 
 @pytest.fixture
 def project(tmp_path):
-    """Balls of radius 4: three true ones that score 0.9, 0.8 and 0.4, and two false ones of 0.3 and 0.6."""
-    (tmp_path / "data").mkdir()
-    write_mrc(tmp_path / "data" / "ts.mrc", np.random.default_rng(0).normal(size=SHAPE).astype(np.float32), (10.0,) * 3)
-    made = Project.create(tmp_path / "project")
-    made.add_source(str(tmp_path / "data"))
-    z, y, x = np.indices(SHAPE)
-    labels, scores = np.zeros(SHAPE, np.int8), np.zeros(SHAPE, np.float32)
-    for centre, score in zip([*TRUE, *FALSE], (0.9, 0.8, 0.4, 0.3, 0.6), strict=True):
-        inner = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 <= 16
-        labels[inner], scores[inner] = 2, score
-    path = made.segmentation_path("ts", "net")
-    write_mrc(path, labels, (10.0,) * 3)
-    folder = path.with_name("ts__net_scores")
-    folder.mkdir()
-    write_mrc(folder / "2.mrc", scores, (10.0,) * 3)
-    classes = {2: {"name": "barrel", "radius": 40.0}, 3: {"name": "hook", "radius": 30.0}}
-    made.write_provenance(path, {"classes": classes})
-    write_mrc(folder / "3.mrc", np.zeros(SHAPE, np.float32), (10.0,) * 3)
-    return made
-
-
-def reference(places=TRUE, scale=1.0, geometry=GEOMETRY, name="barrel"):
-    z, y, x = ((np.array(places, float) + 0.5) * scale - 0.5).T
-    rows = pd.DataFrame({"tomogram": "ts", "class": name, "x": x, "y": y, "z": z})
-    return ObjectTable(rows, {"ts": geometry})
+    return scored_project(tmp_path)
 
 
 def asked(**more):

@@ -14,7 +14,7 @@ from engine.networks.model import load_model
 from engine.tasks.deepfinder_train import parameters_of, run_file
 from engine.tasks.deepfinder_xml import read_train_file
 from engine.volumes import write_mrc
-from tests.engine.tasks.test_train import Listening
+from tests.engine.tasks.listening import Listening
 from tests.engine.tasks.training_scene import VOXEL, object_list, volumes
 
 

@@ -4,34 +4,20 @@ import pytest
 
 from engine.cli import EchoJob
 from engine.errors import UserError
-from engine.networks.model import ModelDescription, read_description, save_model
-from engine.networks.registry import build_network
+from engine.networks.model import read_description
 from engine.tasks import find_task, validated
-from engine.tasks.provenance import file_identity
-from tests.engine.tasks.test_cluster_thresholds import TRUE, project, reference
+from tests.engine.tasks.scored_balls import TRUE, reference, scored_project, with_model
 
-__all__ = ["project"]
 TASK = find_task("fit-limits")
+
+
+@pytest.fixture
+def project(tmp_path):
+    return scored_project(tmp_path)
 
 
 def asked(**more):
     return validated(TASK, {"segmentations": ["ts__net"], "reference": "truth", **more})
-
-
-def with_model(project):
-    """The segmentation says that the model `net` made it."""
-    classes = [
-        {"name": "barrel", "label": 2, "radius": 40.0, "colour": "#0080ff"},
-        {"name": "hook", "label": 3, "radius": 30.0, "colour": "#ff8000"},
-    ]
-    folder = project.make_model_folder("net")
-    network = build_network("deepfinder", 3)
-    save_model(folder, network, ModelDescription(architecture="deepfinder", classes=classes, patch=32))
-    path = project.segmentation_path("ts", "net")
-    made_by = project.segmentation("ts__net").made_by
-    weights = file_identity(folder / "weights.pt")
-    project.write_provenance(path, {**made_by, "model": "net", "settings": {"weights": weights}})
-    return folder
 
 
 def test_limits_are_kept_with_the_model_and_count_at_once(project):

@@ -8,7 +8,6 @@ import pytest
 import torch
 import yaml
 
-from engine.cli import EchoJob
 from engine.errors import UserError
 from engine.networks.model import load_model
 from engine.project import Project
@@ -17,6 +16,7 @@ from engine.tasks.train import estimated
 from engine.training.examples import read_examples
 from engine.training.history import read_metrics
 from engine.volumes import write_mrc
+from tests.engine.tasks.listening import Listening
 from tests.engine.tasks.training_scene import (
     CLASSES,
     SHAPE,
@@ -42,21 +42,6 @@ QUICK = {
     "workers": 0,
     "object_scores": False,
 }
-
-
-class Listening(EchoJob):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        super().__init__()
-        self.lines: list[str] = []
-        self.fractions: list[float] = []
-
-    def log(self, text):
-        self.lines.append(text)
-
-    def progress(self, fraction, text):
-        self.fractions.append(fraction)
 
 
 @pytest.fixture
