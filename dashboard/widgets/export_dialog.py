@@ -3,16 +3,14 @@
 Nothing is written to the project before the button; a file that would be replaced is named.
 """
 
-import re
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from dashboard.widgets.numbers import plural, size
+from dashboard.widgets.export_preview import MOST_ROWS, preview
+from dashboard.widgets.format_words import conventions, said
+from dashboard.widgets.numbers import plural
 from dashboard.widgets.spoken import spoken
 from dashboard.widgets.task_form import Options, task_form
 from engine.errors import UserError
@@ -20,34 +18,10 @@ from engine.objects import ObjectTable
 from engine.objects.formats import FORMATS, Format, export, further_files, get_format, losses, targets, writing_options
 from engine.objects.formats.notes import collected
 from engine.objects.review import ACCEPTED, REJECTED, Which, left_out_sentence, to_write, verdicts
-from engine.objects.table import UnknownTomogram
 from engine.project import Project
 
-PREVIEW_ROWS = 3
-MOST_ROWS = 10_000
-"""So many objects are written to look at the file; for all of a large table it would take half a minute."""
-SHOWN_CHARACTERS = 3000
 LARGEST_DOWNLOAD = 50_000_000
 WHICH: tuple[Which, ...] = ("all", "not rejected", "accepted")
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a format makes of a table.
-
-    Attributes
-    ----------
-    text
-        The list itself, or a sentence where it is not text.
-    beside
-        Further files by name.
-    notes
-        What the writer has to say.
-    """
-
-    text: str
-    beside: dict[str, str]
-    notes: list[str]
 
 
 @st.dialog("Export objects", width="large")
@@ -101,100 +75,6 @@ def which_objects(name: str, shown: ObjectTable) -> ObjectTable:
     if left_out:
         st.caption(left_out)
     return to_write(shown, which or usual)
-
-
-def conventions(chosen: Format) -> None:
-    """Unit, origin and orientation rule of a format."""
-    rules = [("Unit", chosen.unit), ("Origin", chosen.origin), ("Orientation", chosen.orientation or "none")]
-    st.markdown("  \n".join(f"**{title}** {sentence}" for title, sentence in rules))
-
-
-def preview(table: ObjectTable, chosen: Format, values: dict[str, Any], file_name: str, labels: dict[str, int]) -> bool:
-    """The beginning of the file as it will be written, and what the writer says; whether it can be written."""
-    try:
-        written = _remembered(table, chosen, values, Path(file_name).stem or "objects", labels)
-    except UserError as error:
-        st.error(said(error, chosen), icon=":material/error:")
-        return False
-    for sentence in written.notes:
-        st.info(spoken(sentence, chosen.writing), icon=":material/info:")
-    if len(table) > MOST_ROWS:
-        st.caption(f"Looked at: the first {MOST_ROWS:,} of {len(table):,} objects.")
-    columns = star_columns(written.text)
-    if columns is None:
-        st.caption("The beginning of the file as written")
-        st.code(written.text[:SHOWN_CHARACTERS], language=None, height=330)
-    else:
-        st.caption(f"The first {plural(len(columns.columns), 'object')} as written")
-        st.dataframe(columns, height=min(330, 36 + 35 * len(columns)))
-        with st.expander("The file itself"):
-            st.code(written.text[:SHOWN_CHARACTERS], language=None, height=240)
-    for name, content in written.beside.items():
-        with st.expander(f"Beside it: {name}"):
-            st.code(content[:SHOWN_CHARACTERS], language=None, height=150)
-    return True
-
-
-def said(error: UserError, chosen: Format) -> str:
-    """An error in writing, in the words of the dialog."""
-    if isinstance(error, UnknownTomogram):
-        error = error.by("add it to the project, or leave its objects out with the filter")
-    return spoken(str(error), chosen.writing)
-
-
-def as_written(
-    table: ObjectTable, chosen: Format, values: dict[str, Any], stem: str, labels: dict[str, int] | None = None
-) -> Written:
-    """What a format makes of a table: the file itself, and not one of its first rows alone, which may look otherwise.
-
-    Of a table of more than `MOST_ROWS` the first ones, and the first of each tomogram, are written; the numbers of
-    classes are those of the whole table all the same.
-
-    Raises
-    ------
-    UserError
-        It cannot be written so.
-    """
-    options = writing_options(table, chosen, values, labels)
-    if len(table) > MOST_ROWS:
-        early = table.rows.index < MOST_ROWS
-        table = table.with_rows(table.rows[early | ~table.rows["tomogram"].duplicated()])
-    with tempfile.TemporaryDirectory() as folder, collected() as notes:
-        path = Path(folder) / f"{stem}{chosen.suffix}"
-        files = export(table, chosen, path, options)
-        written = files[0].read_bytes()
-        beside = [file.name for file in further_files(table, chosen, path, options)]
-        contents = {name: (Path(folder) / name).read_text(encoding="utf-8") for name in beside}
-    notes = [note.replace(f"{folder}/", "") for note in notes]
-    if b"\0" in written:
-        return Written(f"{chosen.title} is not text: {size(len(written))} for these objects.", {}, notes)
-    text = re.sub(r"\n\s*\n+", "\n", written.decode("utf-8", errors="replace").strip())
-    return Written(text, contents, notes)
-
-
-def _remembered(
-    table: ObjectTable, chosen: Format, values: dict[str, Any], stem: str, labels: dict[str, int]
-) -> Written:
-    """As `as_written`, once for each table and choice: a rerun of the dialog does not write anew."""
-    key = (chosen.name, repr(values), stem, repr(labels))
-    known = st.session_state.get("export.written")
-    if known is None or known[0] != key or not known[1].rows.equals(table.rows):
-        known = (key, table, as_written(table, chosen, values, stem, labels))
-        st.session_state["export.written"] = known
-    written: Written = known[2]
-    return written
-
-
-def star_columns(text: str) -> pd.DataFrame | None:
-    """The first rows of a STAR file's last block, a line for each label: that reads better than the file; else None."""
-    before, loop, block = text.rpartition("loop_\n")
-    if not loop or "data_" not in before:
-        return None
-    lines = block.split("\n")
-    labels = [line.split()[0].removeprefix("_") for line in lines if line.startswith("_")]
-    first = lines[len(labels) : len(labels) + PREVIEW_ROWS]
-    rows = [line.split("\t") if "\t" in line else line.split() for line in first]
-    return pd.DataFrame({f"Object {n}": row for n, row in enumerate(rows, 1)}, index=labels)
 
 
 def write_part(

@@ -15,7 +15,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.widgets import current, table_editing
-from dashboard.widgets.export_dialog import conventions
+from dashboard.widgets.format_words import conventions
 from dashboard.widgets.numbers import plural
 from dashboard.widgets.spoken import spoken
 from dashboard.widgets.task_form import Options, task_form

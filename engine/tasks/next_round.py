@@ -10,7 +10,8 @@ from typing import Any
 from engine.atomic import write_text
 from engine.project import Project
 from engine.tasks import targets
-from engine.tasks.next_round_plan import OTHERS, NextRoundParameters, RoundPlan, plan
+from engine.tasks.next_round_plan import NextRoundParameters, RoundPlan, plan
+from engine.tasks.next_round_requests import OTHERS
 from engine.tasks.provenance import file_identity, stamp
 from engine.tasks.targets_parameters import TargetsParameters
 from engine.tasks.task import Job, Task, validated, write_parameters

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import served
-from dashboard.widgets import export_dialog
-from dashboard.widgets.export_dialog import PREVIEW_ROWS, as_written, star_columns
+from dashboard.widgets import export_preview
+from dashboard.widgets.export_preview import PREVIEW_ROWS, as_written, star_columns
 from engine.annotation import add_class
 from engine.objects import ObjectTable, TomogramGeometry, table_from_centroids
 from engine.objects.formats import FORMATS, export, get_format
@@ -57,7 +57,7 @@ def test_what_is_shown_is_the_file(tmp_path: Path, table: ObjectTable, name: str
 def test_the_preview_of_a_large_table_has_the_numbers_of_all(
     monkeypatch: pytest.MonkeyPatch, table: ObjectTable
 ) -> None:
-    monkeypatch.setattr(export_dialog, "MOST_ROWS", 2)
+    monkeypatch.setattr(export_preview, "MOST_ROWS", 2)
     rows = table.rows.assign(**{"class": ["hook"] * 4 + ["rod"], "tomogram": ["ts_01"] * 4 + ["ts_02"]})
     large = ObjectTable(rows, {"ts_01": GEOMETRY, "ts_02": GEOMETRY})
     lines = as_written(large, get_format("dynamo"), {}, "picks").text.split("\n")
