@@ -22,7 +22,7 @@ from engine.features.neighbourhoods import SLAB_VOXELS, Neighbourhoods, Result, 
 from engine.features.workspace import Workspace
 
 SAMPLE = (4_000, 20_000)
-"""Fewest and most neighbourhoods on which the error of the cheap form is measured; between them a hundredth of all."""
+"""Fewest and most neighbourhoods on which the error of the cheap form is measured; between them a 250th of all."""
 
 BEYOND = 1e-4
 """Share of them whose error may exceed the margin; one that does matters only where it exceeds the answer too."""
@@ -201,7 +201,7 @@ def rules_for(boxes: Neighbourhoods, features: Features, decisions: Sequence[Dec
     """The cheapest form of each decision that gives its labels; `seed` is of the sample that errors are measured on."""
     random = np.random.default_rng(seed)
     fewest, most = SAMPLE
-    count = min(max(boxes.count // 100, fewest), most, boxes.count)
+    count = min(max(boxes.count // 250, fewest), most, boxes.count)
     if isinstance(features, LinearFeatures) and all(isinstance(decision, LinearDecision) for decision in decisions):
         count = min(fewest, boxes.count)  # nothing but rounding is measured
     chosen = torch.from_numpy(np.sort(random.integers(0, boxes.count, count)))
