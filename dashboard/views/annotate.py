@@ -12,10 +12,12 @@ from dashboard.widgets import annotating, current
 from dashboard.widgets.class_palette import class_palette
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.numbers import plural
+from dashboard.widgets.task_form import set_values
 from dashboard.widgets.viewing import Goto, ObjectLayer, object_layers, overlay_layers, viewer
 from engine.errors import UserError
 from engine.project import Project, Tomogram, check_name
 from engine.project.table_editor import TableEditor
+from engine.tasks import find_task
 
 LAST_SHOWN = 8
 
@@ -141,6 +143,9 @@ def main() -> None:
         active = class_palette(project, counts=here["class"].value_counts().to_dict())
         annotating.said()
         history(editor)
+        if len(rows) and st.button("Make targets of them", key="to-targets"):
+            set_values(find_task("targets"), {"table": editor.name})
+            st.switch_page(page("targets"))
         last_ones(editor, here)
     with right:
         slices(project, tomogram, editor, active)

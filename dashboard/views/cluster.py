@@ -8,6 +8,7 @@ from dashboard import served
 from dashboard.pages import page
 from dashboard.viewer.layers import put_preview
 from dashboard.widgets import current
+from dashboard.widgets.cluster_layers import class_circles, class_labels
 from dashboard.widgets.fitted_limits import fitted_limits
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.job_card import follow
@@ -97,9 +98,9 @@ def shown(project: Project, tomogram: Tomogram, raw: dict[str, object]) -> None:
             overlay_layers(project, tomogram.name),
             live.box,
             key,
-            preview.picks if preview is not None else None,
-            _radius(preview),
+            class_circles(preview, parameters()) if preview is not None else (),
             BAR_HEIGHT + (ROOM if live.box is not None else 0),
+            class_labels(preview.basis) if preview is not None else (),
         )
         if preview is not None:
             limits(preview, parameters())
@@ -174,12 +175,6 @@ def _spread(values: np.ndarray, digits: int) -> str:
     if not len(values):
         return ""
     return " · ".join(f"{v:,.{digits}f}" for v in (values.min(), np.median(values), values.max()))
-
-
-def _radius(preview: Preview | None) -> float:
-    """One circle for all picks: the mean radius of the classes, Å."""
-    known = [c.radius for c in preview.basis.classes.values() if c.radius] if preview is not None else []
-    return float(np.mean(known)) if known else 50.0
 
 
 def main() -> None:

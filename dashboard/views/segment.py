@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import served
 from dashboard.pages import page
+from dashboard.viewer.component import LabelClass
 from dashboard.widgets import current
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.job_card import follow
@@ -14,6 +15,7 @@ from dashboard.widgets.task_form import set_values, task_form
 from dashboard.widgets.viewing import overlay_layers
 from engine.project import Project, Tomogram
 from engine.project.models import Model
+from engine.project.settings import PALETTE
 from engine.tasks import find_task
 
 EDGES = (16, 32, 64)
@@ -49,6 +51,15 @@ def about(model: Model) -> str:
     return f"{words}; trained at {size:g} Å per voxel." if size else f"{words}."
 
 
+def classes_of(model: Model | None) -> list[LabelClass]:
+    """Names and colours of the labels that a model writes."""
+    known = (model.description.get("classes") or []) if model is not None else []
+    return [
+        LabelClass(int(c["label"]), str(c["name"]), str(c.get("colour") or PALETTE[int(c["label"]) % len(PALETTE)]))
+        for c in known
+    ]
+
+
 def last_run(project: Project) -> None:
     """How the last run stands, below the form, which stays where it is: a bar, a failure, or the next steps."""
     job = follow(project, "segment", "segment")
@@ -80,7 +91,9 @@ def main() -> None:
         raw = form(project, tomogram, models)
         last_run(project)
     with right:
-        preview_box(project, "segment", raw, tomogram, EDGES, overlay_layers(project, tomogram.name), on=False)
+        classes = classes_of(next((m for m in models if m.name == raw["model"]), None))
+        overlays = overlay_layers(project, tomogram.name)
+        preview_box(project, "segment", raw, tomogram, EDGES, overlays, on=False, classes=classes)
 
 
 main()

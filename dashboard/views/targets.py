@@ -7,11 +7,12 @@ from dashboard.pages import page
 from dashboard.widgets import current, table_editing
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.job_card import follow
+from dashboard.widgets.known_objects import known_objects
 from dashboard.widgets.launching import launch_button
 from dashboard.widgets.numbers import plural
 from dashboard.widgets.preview import preview_box
 from dashboard.widgets.task_form import task_form
-from dashboard.widgets.viewing import overlay_layers
+from dashboard.widgets.viewing import overlay_layers, project_classes
 from engine.project import Project, Tomogram
 from engine.tasks import Preview, find_task
 
@@ -23,9 +24,9 @@ ROOM = 56
 def form(project: Project, tables: list[str]) -> dict[str, object]:
     """The form column; returns the raw parameters."""
     task = find_task("targets")
-    newest = max(tables, key=lambda n: project.tables.path(n).stat().st_mtime)
+    first = known_objects(project) or tables[0]
     chosen = st.session_state.get("targets.table")
-    held = table_editing.read(project, chosen if chosen in tables else newest)[0].rows
+    held = table_editing.read(project, chosen if chosen in tables else first)[0].rows
     raw = task_form(
         task,
         {
@@ -33,7 +34,7 @@ def form(project: Project, tables: list[str]) -> dict[str, object]:
             "tomograms": sorted(held["tomogram"].unique()),
             "classes": sorted(held["class"].unique()),
         },
-        {"table": newest},
+        {"table": first},
     )
     radii(project, raw, [str(c) for c in raw["classes"] or sorted(held["class"].unique())])
     count = len(raw["tomograms"]) or held["tomogram"].nunique()
@@ -70,7 +71,10 @@ def last_run(project: Project) -> None:
 def shown(project: Project, tomogram: Tomogram, raw: dict[str, object]) -> None:
     """The viewer with the target in the frame around the crosshair."""
     overlays = overlay_layers(project, tomogram.name)
-    preview_box(project, "targets", raw, tomogram, EDGES, overlays, more=of_classes, room=ROOM)
+    classes = project_classes(project)
+    preview_box(
+        project, "targets", raw, tomogram, EDGES, overlays, more=of_classes, room=ROOM, picks=False, classes=classes
+    )
 
 
 def of_classes(preview: Preview) -> None:

@@ -64,10 +64,10 @@ def last_run(project: Project, next_round: bool) -> JobRecord | None:
         if st.button("Segment tomograms with it", key="to-segment"):
             st.session_state["segment-with"] = name
             st.switch_page(page("segment"))
-    if job is not None and st.session_state.get(FOLLOWED) != job.id:  # a new one: its curves are what matters now
-        if FOLLOWED in st.session_state:
-            st.session_state[SHOWN] = "Training"
-        st.session_state[FOLLOWED] = job.id
+    followed = "" if job is None else job.id
+    if followed and st.session_state.get(FOLLOWED, followed) != followed:  # a new one: its curves are what matters now
+        st.session_state[SHOWN] = "Training"
+    st.session_state[FOLLOWED] = followed  # nothing too: then the first training of a project is a new one
     return job
 
 

@@ -14,7 +14,7 @@ from dashboard.widgets.live_box import BAR_HEIGHT, Live, live_box
 from dashboard.widgets.numbers import moment, plural
 from dashboard.widgets.suggestions import ask, suggestions, take_asked
 from dashboard.widgets.task_form import task_form
-from dashboard.widgets.viewing import overlay_layers, preview_viewer
+from dashboard.widgets.viewing import circles, overlay_layers, preview_viewer
 from dashboard.widgets.workflow_grid import workflow_grid
 from engine.project import Project, Tomogram
 from engine.tasks import Box, find_task, validated
@@ -74,7 +74,7 @@ def workflows(project: Project, tomogram: Tomogram, raw: dict[str, object], pick
     def show(live: Live[SideBySide]) -> None:
         overlays = overlay_layers(project, tomogram.name)
         if live.box is None:
-            preview_viewer(tomogram, overlays, None, None, None, 0.0, BAR_HEIGHT)
+            preview_viewer(tomogram, overlays, None, None, (), BAR_HEIGHT)
             return
         picture, grid = st.columns([1.75, 1], gap="small")
         preview = None
@@ -85,7 +85,7 @@ def workflows(project: Project, tomogram: Tomogram, raw: dict[str, object], pick
             key = put_preview(current.session_id(), preview.labels.astype(np.int32), live.box.start, "unsupervised")
         with picture:
             picks = preview.picks if preview is not None else None
-            preview_viewer(tomogram, overlays, live.box, key, picks, radius, BAR_HEIGHT + BELOW)
+            preview_viewer(tomogram, overlays, live.box, key, circles(picks, radius), BAR_HEIGHT + BELOW)
         if live.answer is None or preview is None:
             return
         with grid:

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.widgets.job_card import follow
+from dashboard.widgets.known_objects import known_objects
 from dashboard.widgets.launching import launch_button
 from dashboard.widgets.task_form import set_values, task_form
 from engine.jobs import JobRecord
@@ -37,17 +38,11 @@ def fitted_limits(project: Project, raw: Mapping[str, Any]) -> None:
         own = task_form(
             task,
             {"tables": project.tables.names()},
-            {"reference": _known_objects(project)},
+            {"reference": known_objects(project)},
             hidden=tuple(FindingParameters.model_fields),
             folded=False,
         )
         launch_button(project, task, {**shared, **own}, "Fit limits")
-
-
-def _known_objects(project: Project) -> str:
-    """A table to offer first: one that a person made rather than a search."""
-    found = (n for n in project.tables.names() if project.tables.provenance(n).get("task") not in ("cluster", "pick"))
-    return next(found, "")
 
 
 def _result(job: JobRecord) -> None:

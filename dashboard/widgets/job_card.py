@@ -37,7 +37,11 @@ def progress_bar(job: JobRecord) -> None:
 
 
 def follow(
-    project: Project, task: str, key: str, of: Callable[[JobRecord], bool] = lambda job: True
+    project: Project,
+    task: str,
+    key: str,
+    of: Callable[[JobRecord], bool] = lambda job: True,
+    called: str = "Last run",
 ) -> JobRecord | None:
     """Show the newest job of a task on the page that launched it: live while active, then its outcome.
 
@@ -51,6 +55,8 @@ def follow(
         For the keys of the widgets.
     of
         Which of them count, where a page is about one thing alone.
+    called
+        How a failure begins, where a page follows more than one task.
     """
     newest = next((j for j in list_jobs(project.root) if j.task == task and of(j)), None)
     if newest is None:
@@ -69,5 +75,5 @@ def follow(
 
         live()
     elif newest.state in ("failed", "lost"):
-        st.error(f"Last run ({moment(newest.ended or newest.created)}): {newest.message}", icon=":material/error:")
+        st.error(f"{called} ({moment(newest.ended or newest.created)}): {newest.message}", icon=":material/error:")
     return newest

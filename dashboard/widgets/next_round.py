@@ -14,22 +14,26 @@ from engine.tasks import find_task
 
 
 def next_round_button(project: Project, name: str, table: ObjectTable) -> None:
-    """Shown once a pick is judged and there is a model: prepares the next round and opens the page Train.
+    """Where there is a model: once a pick is judged, prepares the next round and opens the page Train.
 
     Where it cannot be prepared as it is, say because nothing tells which model found the picks, Train is opened all the
     same, where the reason stands beside the fields that mend it.
     """
     words = verdicts(table)
     count = {verdict: int((words == verdict).sum()) for verdict in (ACCEPTED, REJECTED, UNDECIDED)}
-    if count[UNDECIDED] == len(table) or not project.models():
+    if not project.models():
         return
+    judged = count[UNDECIDED] < len(table)
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(
             "Train the next round with these",
             key="objects.next-round",
+            disabled=not judged,
             help="Accepted picks become training targets, rejected ones hard negatives; the others are left open.",
         )
-        st.caption(verdict_words(count[ACCEPTED], count[REJECTED], count[UNDECIDED]))
+        # The row stands before the first verdict too, because the pictures below it are being clicked meanwhile.
+        counted = verdict_words(count[ACCEPTED], count[REJECTED], count[UNDECIDED])
+        st.caption(counted if judged else "once picks are accepted (A) or rejected (R) in the pictures below")
     if not pressed:
         return
     task = find_task("next-round")

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.viewer.component import LabelLayer
+from dashboard.viewer.component import LabelClass, LabelLayer
 from dashboard.viewer.layers import put_preview
 from dashboard.widgets import current
 from dashboard.widgets.live_box import BAR_HEIGHT, Live, live_box
-from dashboard.widgets.viewing import preview_viewer
+from dashboard.widgets.viewing import circles, preview_viewer
 from engine.project import Project, Tomogram
 from engine.tasks import Box, Parameters, Preview, find_task, validated
 
@@ -33,6 +33,8 @@ def preview_box(
     more: Callable[[Preview], None] | None = None,
     room: int = 0,
     on: bool = True,
+    picks: bool = True,
+    classes: Sequence[LabelClass] = (),
 ) -> None:
     """The viewer with a frame around the crosshair, inside which the task's result is shown.
 
@@ -52,6 +54,10 @@ def preview_box(
         Pixels that are left for it.
     on
         Whether it begins switched on.
+    picks
+        Whether they are drawn as circles; not where the labels show the objects themselves.
+    classes
+        Names and colours of the labels.
     """
     task = find_task(task_name)
 
@@ -71,9 +77,9 @@ def preview_box(
             overlays,
             live.box,
             shown.layer if shown is not None else None,
-            shown.preview.picks if shown is not None else None,
-            float(raw.get("radius") or 50.0),
+            circles(shown.preview.picks, float(raw.get("radius") or 50.0)) if picks and shown is not None else (),
             BAR_HEIGHT + (room if live.box is not None else 0),
+            classes,
         )
         if more is not None and live.answer is not None:
             more(live.answer.preview)

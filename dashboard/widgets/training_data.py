@@ -1,6 +1,6 @@
 """What goes into a training: targets, their classes, who judges whom; and what it will cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -23,17 +23,22 @@ def training_data_part(project: Project, raw: Mapping[str, Any]) -> None:
     except UserError as error:
         st.caption(f":orange[{error}]")
         return
-    lines = []
+    lines, held = [], []
     for role, pairs in (("training", data.training), ("validation", data.validation)):
         for pair in pairs:
             line: dict[str, Any] = {"Tomogram": pair.name, "Role": role, "Target": pair.target.stem}
             counts = _voxels(project, pair.target.stem)
             for known in data.classes:
                 objects = None if pair.objects is None else len(pair.objects.get(known.label, ()))
-                line[known.name] = objects if objects is not None else counts.get(known.label, 0)
+                voxels = None if counts is None else counts.get(known.label, 0)
+                line[known.name] = objects if objects is not None else voxels
             if parameters.hard_negatives:
                 line["Rejected picks"] = 0 if pair.rejected is None or role == "validation" else len(pair.rejected)
             lines.append(line)
+            # A target may hold a class of which the table has no object here.
+            classes = {known.name: known.label for known in data.classes}
+            own = {name: line[name] if counts is None else counts.get(label, 0) for name, label in classes.items()}
+            held.append({"Role": role, **own})
     counted = "objects" if any(pair.objects is not None for pair in data.pairs) else "voxels"
     st.markdown(f"**Data** :gray[{counted} of each class]")
     st.dataframe(pd.DataFrame(lines), hide_index=True)
@@ -44,12 +49,29 @@ def training_data_part(project: Project, raw: Mapping[str, Any]) -> None:
             ":orange[No validation targets: nothing will show whether the network learns by heart. Keep one tomogram "
             "for it.]"
         )
-    for known in data.classes:
-        for role, pairs in (("training", data.training), ("validation", data.validation)):
-            here = [line for line in lines if line["Role"] == role]
-            if pairs and not any(line[known.name] for line in here):
-                st.caption(f":orange[{known.name} does not occur in the {role} targets.]")
+    for sentence in absent_classes(held, [known.name for known in data.classes]):
+        st.caption(f":orange[{sentence}]")
     _estimate(project, parameters)
+
+
+def absent_classes(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """A sentence for each role whose targets lack classes.
+
+    Parameters
+    ----------
+    lines
+        One for each target: its "Role", and by class how much of it there is; None = nobody counted, which is no
+        reason to say that it is not there.
+    names
+        Of the classes.
+    """
+    found = []
+    for role in ("training", "validation"):
+        here = [line for line in lines if line["Role"] == role]
+        absent = [name for name in names if here and all(line[name] == 0 for line in here)]
+        if absent:
+            found.append(f"{', '.join(absent)} {'do' if len(absent) > 1 else 'does'} not occur in the {role} targets.")
+    return found
 
 
 def _estimate(project: Project, parameters: TrainParameters) -> None:
@@ -75,10 +97,10 @@ def _estimate(project: Project, parameters: TrainParameters) -> None:
         st.caption(words if found.fits else f":orange[{words}: choose a smaller patch or batch.]")
 
 
-def _voxels(project: Project, key: str) -> dict[int, int]:
-    """Voxels of each label, as the description of a target says."""
+def _voxels(project: Project, key: str) -> dict[int, int] | None:
+    """Voxels of each label, as the description of a target says; None where it says nothing."""
     try:
-        labels = project.segmentation(key).made_by.get("labels") or {}
+        labels = project.segmentation(key).made_by.get("labels")
     except UserError:
-        return {}
-    return {int(label): int(count) for label, count in labels.items()}
+        return None
+    return {int(label): int(count) for label, count in labels.items()} if labels else None

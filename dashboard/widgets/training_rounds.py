@@ -155,7 +155,7 @@ def prepared_round(project: Project, models: Sequence[Model]) -> bool:
 
     Returns whether a round waits for its training.
     """
-    job = follow(project, "next-round", "next-round")
+    job = follow(project, "next-round", "next-round", called="Preparing the next round")
     if job is None:
         return False
     if job.active:

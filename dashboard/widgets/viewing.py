@@ -58,9 +58,9 @@ def preview_viewer(
     overlays: Sequence[LabelLayer],
     frame: Box | None,
     labels: str | None,
-    picks: np.ndarray | None,
-    radius: float,
+    points: Sequence[PointLayer],
     below: int,
+    classes: Sequence[LabelClass] = (),
 ) -> None:
     """The viewer with the frame of a preview, and in it what a task would give.
 
@@ -72,27 +72,37 @@ def preview_viewer(
         The previewed box; None = the preview is off.
     labels
         Key of the preview's label map (`dashboard.viewer.layers.put_preview`).
-    picks, radius
-        Centres, `[n, 3]` as x, y, z in voxels, and the radius of their circles in Å.
+    points
+        The picks of the preview, drawn with its label map.
     below
         Pixels kept for other parts of the page.
+    classes
+        Names and colours of the preview's labels, where they are known.
     """
     if frame is None:
         viewer(tomogram, overlays=overlays, below=below)
         return
-    layers, points = list[LabelLayer](), list[PointLayer]()
+    layers = list[LabelLayer]()
     if labels is not None:
-        layers.append(LabelLayer(key=labels, name="preview", is_preview=True))
-        if picks is not None:
-            points.append(PointLayer(name="preview picks", xyz=picks, radius=radius))
+        layers.append(LabelLayer(key=labels, name="preview", is_preview=True, classes=list(classes)))
     viewer(
         tomogram,
         overlays=[*layers, *(o.hidden() for o in overlays)],
-        points=points,
+        points=points if labels is not None else (),
         box=PreviewBox(frame.start, frame.stop),
         follow=True,
         below=below,
     )
+
+
+def circles(picks: np.ndarray | None, radius: float, name: str = "preview picks") -> list[PointLayer]:
+    """The picks of a preview, `[n, 3]` as x, y, z in voxels, as circles of one radius (Å); None = none."""
+    return [] if picks is None else [PointLayer(name=name, xyz=picks, radius=radius)]
+
+
+def project_classes(project: Project) -> list[LabelClass]:
+    """The feature library, for label maps that are numbered by it."""
+    return [LabelClass(c.label, c.name, c.colour) for c in project.classes]
 
 
 def overlay_layers(project: Project, tomogram: str) -> list[LabelLayer]:

@@ -78,7 +78,11 @@ def run_file(
         if epoch == file.number_of_epochs:
             write_keras_weights(network, folder / FINAL)
 
-    train_model(data, parameters, folder, job, weights, made_by, on_weights=on_weights)
+    try:
+        train_model(data, parameters, folder, job, weights, made_by, on_weights=on_weights)
+    finally:
+        if not any(folder.iterdir()):  # it failed before there was anything to keep
+            folder.rmdir()
     best = load_model(folder).network
     assert isinstance(best, DeepFinderNetwork)
     write_keras_weights(best, folder / BEST)

@@ -107,6 +107,10 @@ def preview(parameters: TargetsParameters, project: Project, tomogram: str, box:
     inside = ((centres >= np.array(box.start) - 0.5) & (centres < np.array(box.stop) - 0.5)).all(axis=1)
     seen = [c for c in made.report.classes if c.objects]
     text = "No object of the chosen classes in the box."
+    if not len(part):
+        elsewhere = list(dict.fromkeys(chosen.table.rows["tomogram"]))
+        more = " …" if len(elsewhere) > 3 else ""
+        text = f"{chosen.name} has no object in {tomogram}; it has some in {', '.join(elsewhere[:3])}{more}."
     if seen:
         filled = sum(c.voxels for c in seen) / made.labels.size
         text = f"{sum(c.objects for c in seen):,} objects reach into the box, {filled:.1%} of its voxels"

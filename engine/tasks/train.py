@@ -26,7 +26,7 @@ def run(parameters: TrainParameters, project: Project, job: Job) -> None:
         job.log(f"going on with the model {folder.name}")
     else:
         folder = project.make_model_folder(parameters.result_name)
-        job.log(f"the model is kept in {folder}")
+        job.log(f"the model will be kept in {folder}")
     settings = parameters.model_dump(mode="json", exclude={"resume", "name", "workers", "device", "processes"})
     inputs = [file_identity(path) for pair in data.pairs for path in (pair.tomogram, pair.target)]
     validation = [pair.name for pair in data.validation]

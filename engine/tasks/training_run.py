@@ -23,6 +23,7 @@ from engine.tasks.training_data import TrainingData
 from engine.tasks.training_objects import object_finder
 from engine.training import processes
 from engine.training.augmentation import Augmentation
+from engine.training.checkpoints import telling_what_is_kept
 from engine.training.estimate import Estimate, Size, check_memory, estimate, is_out_of_memory, memory_sentence
 from engine.training.history import History, Row
 from engine.training.loop import LoopSettings, Outlet, ScoreObjects, train_network
@@ -103,16 +104,17 @@ def train_model(
             **_speaking(job, parameters, on_model, lambda epoch: on_weights(network, epoch)) if first else {},
         )
         try:
-            return train_network(
-                network,
-                loss,
-                batches_of(parameters, prepared),
-                loop_settings(parameters, prepared, device, precision),
-                outlet,
-                _object_scores(parameters, prepared, data, device) if first else None,
-                parameters.resume,
-                ("background", *(c.name for c in prepared.classes)),
-            )
+            with telling_what_is_kept(folder):
+                return train_network(
+                    network,
+                    loss,
+                    batches_of(parameters, prepared),
+                    loop_settings(parameters, prepared, device, precision),
+                    outlet,
+                    _object_scores(parameters, prepared, data, device) if first else None,
+                    parameters.resume,
+                    ("background", *(c.name for c in prepared.classes)),
+                )
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -3,7 +3,10 @@
 The best weights so far are another file (`engine.networks.model`), so that a model can be used while it is trained.
 """
 
+import errno
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,6 +116,30 @@ def load_checkpoint(
     scaler.load_state_dict(content["scaler"])
     restore_random_states(content["random"])
     return Progress(content["epoch"], content["best"], content["best_epoch"], dict(content["facts"]))
+
+
+@contextmanager
+def telling_what_is_kept(folder: Path) -> Iterator[None]:
+    """Where the disk gets full inside the block, say too how far the training in `folder` is kept.
+
+    Raises
+    ------
+    UserError
+        That of the block; of a full disk with the epoch of the last checkpoint, if there is one.
+    """
+    try:
+        yield
+    except UserError as error:
+        cause = error.__cause__
+        full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if not full or not (folder / FILE_NAME).is_file():
+            raise
+        epoch = read_tensors(folder / FILE_NAME)["epoch"]
+        reason = str(error).removesuffix("Free some space there, then run this again.").strip()
+        raise UserError(
+            f"{reason} The training is kept up to epoch {epoch}: free some space there, then go on with "
+            f"{folder.name} (resume)."
+        ) from cause
 
 
 def random_states() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import served
 from dashboard.viewer.contents import NO_TABLE, ObjectLayer
 from dashboard.widgets import annotating, class_palette
-from engine.objects import apply_changes
+from engine.objects import ObjectTable, apply_changes
 from engine.project import Project
 from engine.project.table_editor import TableEditor
 from engine.volumes import write_mrc
@@ -204,3 +204,13 @@ def test_what_the_browser_is_told_of_objects(project: Project) -> None:
     filtered = ObjectLayer("t", "abc", shown=[9, 4, 3, 5, 12]).spec(project)
     assert filtered["shown"] == [[3, 5], [9, 9], [12, 12]]
     assert ObjectLayer("t", "abc", shown=[]).spec(project)["shown"] == []
+
+
+def test_what_was_annotated_leads_to_targets_of_it(project: Project, tab: Tab, draw: Callable) -> None:
+    assert "to-targets" not in [b.key for b in draw().button]
+    tab.hear("added", x=10, y=11, z=12, class_name="a")
+    app = draw()
+    found = ObjectTable(project.table("annotations").rows, {"ts_01": project.geometry("ts_01")})
+    project.tables.create("found", found, {"task": "cluster"})  # newer, and not what was annotated
+    app.button(key="to-targets").click().run()
+    assert not app.exception and app.selectbox(key="targets.table").value == "annotations"

@@ -6,8 +6,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import served
+from dashboard.widgets.cluster_layers import class_circles, class_labels
 from engine.jobs.foreground import run_here
 from engine.project import Project
+from engine.tasks import Box, find_task, validated
+from engine.tasks.cluster import candidates_about, preview_of
+from engine.tasks.cluster_parameters import ClusterParameters
 from tests.engine.tasks.scored_balls import reference, scored_project, with_model
 
 
@@ -41,3 +45,18 @@ def test_fitted_limits_are_shown_and_used(
     if taking:
         taking[0].click().run()
         assert app.session_state["cluster.min_score_by_class"]["barrel"] == pytest.approx(0.4, abs=0.01)
+
+
+def test_circles_have_the_radius_of_their_class_and_labels_its_colour(project: Project) -> None:
+    project.add_class("barrel", 40.0, "#0080ff")
+    checked = validated(find_task("cluster"), {"segmentations": ["ts__net"]})
+    assert isinstance(checked, ClusterParameters)
+    box = Box((0, 0, 0), (30, 60, 60))
+    preview = preview_of(*candidates_about(checked, project, "ts", box), checked, box)
+    (barrels,) = class_circles(preview, checked)
+    assert (barrels.name, barrels.radius, len(barrels.xyz)) == ("preview barrel", 40.0, 5)
+    barrel, hook = class_labels(preview.basis)
+    assert (barrel.label, barrel.name, barrel.colour) == (2, "barrel", "#0080ff")
+    assert (hook.label, hook.name) == (3, "hook")
+    stricter = checked.model_copy(update={"min_score": 0.5})
+    assert len(class_circles(preview, stricter)[0].xyz) == 3

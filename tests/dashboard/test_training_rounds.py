@@ -15,6 +15,7 @@ from dashboard.widgets.training_plots import rounds_figure
 from dashboard.widgets.training_rounds import judged_tables, round_table
 from engine.annotation import add_class
 from engine.jobs import list_jobs
+from engine.jobs.foreground import run_here
 from engine.objects import ObjectTable
 from engine.project import Project
 from engine.project.class_library import edit_classes
@@ -84,7 +85,9 @@ def test_without_verdicts_the_page_says_how_to_give_them(project: Project, draw:
     assert "accept (A) and reject (R) picks" in captions(app)
     picks(project, ["", ""])
     assert "train.launch" in {b.key for b in app.run().button}
-    assert not [b for b in draw("objects", **{"table-name": "picks"}).button if b.key == "objects.next-round"]
+    objects = draw("objects", **{"table-name": "picks"})
+    assert objects.button(key="objects.next-round").disabled, "the row is there before, so that nothing jumps"
+    assert "once picks are accepted (A) or rejected (R)" in captions(objects)
 
 
 def test_what_will_be_prepared_is_said_or_why_it_cannot_be(project: Project, draw: Callable) -> None:
@@ -144,3 +147,10 @@ def test_rounds_are_drawn_and_their_change_is_of_objects_where_they_are_judged()
     assert figure.layout.xaxis.ticktext == ("round 1", "round 2<br>12 accepted, 3 rejected")
     assert list(figure.data[0].x)[:2] == [1, 2] and list(figure.data[0].y)[:2] == [0.5, 0.55]
     assert rounds_figure([first, second, other]).layout.xaxis.ticktext[1] == "round 2"
+
+
+def test_a_preparation_that_failed_is_not_taken_for_a_training(project: Project, draw: Callable) -> None:
+    picks(project, ["", ""])
+    assert run_here(project, "next-round", {"picks": "picks"}, lambda line: None)["state"] == "failed"
+    errors = [e.value for e in draw("train").error]
+    assert len(errors) == 1 and errors[0].startswith("Preparing the next round (")

@@ -116,3 +116,10 @@ def test_the_command_says_what_is_there_already(files):
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 2 and "exists already" in ended.stderr and "Traceback" not in ended.stderr
     assert (files / "out" / "net_weights_FINAL.h5").read_bytes() == b"precious"
+
+
+def test_a_refused_training_leaves_no_empty_folder(files):
+    write(files, patch=10)
+    with pytest.raises(UserError, match="needs a multiple of 4"):
+        run_file(files / "params.xml", Listening())
+    assert not (files / "out").exists()

@@ -304,6 +304,14 @@ def test_the_preview_is_the_target_in_the_box(project: Project) -> None:
     assert not nothing.labels.any() and nothing.text == "No object of the chosen classes in the box."
 
 
+def test_the_preview_of_a_tomogram_without_objects_says_where_they_are(project: Project) -> None:
+    rows = pd.DataFrame({"tomogram": ["ts_01"], "class": "gold", "x": 5.0, "y": 5.0, "z": 5.0})
+    project.tables.create("few", ObjectTable(rows, {"ts_01": project.geometry("ts_01")}), {})
+    assert TASK.preview is not None
+    seen = TASK.preview(validated(TASK, {"table": "few"}), project, "ts_02", Box((0, 0, 0), (8, 8, 8)))
+    assert seen.text == "few has no object in ts_02; it has some in ts_01." and not seen.labels.any()
+
+
 def test_a_rejected_pick_is_no_object(project: Project) -> None:
     table = project.table("picks")
     first = int(table.rows["id"].iloc[0])

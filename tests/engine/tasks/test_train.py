@@ -1,5 +1,6 @@
 """The task "train": from targets of a project to a model, and what it refuses."""
 
+import errno
 import subprocess
 import sys
 
@@ -8,7 +9,9 @@ import pytest
 import torch
 import yaml
 
-from engine.errors import UserError
+from engine import atomic
+from engine.errors import UserError, os_error_sentence
+from engine.networks import weights
 from engine.networks.model import load_model
 from engine.project import Project
 from engine.tasks import find_task, training_processes, validated
@@ -297,3 +300,33 @@ def test_every_network_and_loss_can_be_chosen() -> None:
     fields = TASK.parameters.model_fields
     assert set(get_args(fields["architecture"].annotation)) == set(ARCHITECTURES)
     assert set(get_args(fields["loss"].annotation)) == set(LOSSES)
+
+
+def test_a_full_disk_says_how_far_the_training_is_kept(project, monkeypatch):
+    whole = atomic.replacing
+
+    def full_after_the_first(path):
+        if path.name == "last.pt" and path.exists():
+            raise UserError(os_error_sentence(full, path, "write")) from full
+        return whole(path)
+
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(weights, "replacing", full_after_the_first)
+    kept = r"last\.pt: the disk or quota is full \(.* MB free\)\. The training is kept up to epoch 1: free some space"
+    with pytest.raises(UserError, match=kept + r" there, then go on with network \(resume\)\.") as caught:
+        run(project, epochs=3)
+    assert "run this again" not in str(caught.value)  # that would begin another one
+    monkeypatch.undo()
+    run(project, name="network", epochs=3, resume=True)
+    assert len(read_metrics(project.model_folder("network"))) == 3
+
+
+def test_a_full_disk_before_the_first_checkpoint_promises_nothing(project, monkeypatch):
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def refusing(path):
+        raise UserError(os_error_sentence(full, path, "write")) from full
+
+    monkeypatch.setattr(weights, "replacing", refusing)
+    with pytest.raises(UserError, match=r"the disk or quota is full .* then run this again\.$"):
+        run(project)
