@@ -4,6 +4,7 @@ Pages are in `main.py` and `views/`; this file knows none of them.
 """
 
 import argparse
+import gc
 import importlib
 import os
 import secrets
@@ -50,6 +51,9 @@ def _warm_up() -> None:
     """Import what the first preview needs, once the first page had the processor for itself."""
     time.sleep(4)
     importlib.import_module("engine.features")
+    # Streamlit looks for garbage after every run; with torch's million objects that stops the server for 0.2 s.
+    gc.collect()
+    gc.freeze()
 
 
 def _end_if_reachable() -> None:

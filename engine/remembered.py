@@ -1,5 +1,6 @@
 """What was read from files, kept while each file stays the same: pages ask at every drawing, files seldom change."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -38,9 +39,12 @@ class Remembered(Generic[Value]):
         self._remember(path, identity, value)
         return value
 
-    def keep(self, path: Path, value: Value) -> None:
-        """Remember `value` of a file that was written just now, so that it need not be read for it."""
-        status = path.stat()
+    def keep(self, path: Path, value: Value, status: os.stat_result | None = None) -> None:
+        """Remember `value` of a file that was written just now, so that it need not be read for it.
+
+        `status` is the file's, where it was taken before the file got this name: someone may have replaced it since.
+        """
+        status = status or path.stat()
         self._remember(path, (status.st_ino, status.st_mtime_ns, status.st_size), value)
 
     def _remember(self, path: Path, identity: tuple[int, int, int], value: Value) -> None:

@@ -20,6 +20,8 @@ VERDICT_WORDS = [ACCEPTED, UNDECIDED_WORD, REJECTED]
 SELECTED = "objects.selected"
 REFUSED = "objects.refused"
 """Counts edits that were not saved: the viewer, which shows an edit at once, must fetch the objects anew."""
+REMEMBERED = 3
+"""Tables that a session keeps in memory: 10 MB each at 100,000 rows."""
 GENERATION = "objects.generation"
 """Counts up when the table widget must be drawn anew, because rows or selection were changed elsewhere."""
 
@@ -47,14 +49,27 @@ def choose_table(project: Project) -> str | None:
 
 
 def read(project: Project, name: str) -> tuple[ObjectTable, str]:
-    """The table and its version; from the session's memory while the file is the same."""
+    """The table and its version; from the session's memory while the file is the same, or again what it was."""
     version = project.tables.version(name)
-    known = st.session_state.get("objects.read")
-    if known is None or known[0] != (name, version):
+    table = _remembered().get((name, version))
+    if table is None:
         table, version = project.tables.read_version(name)
-        known = ((name, version), table)
-        st.session_state["objects.read"] = known
-    return project.with_present_geometry(known[1]), version
+        _remember(name, version, table)
+    return project.with_present_geometry(table), version
+
+
+def _remembered() -> dict[tuple[str, str], ObjectTable]:
+    """The tables that were read or saved last, by name and version: undo and redo go back to them."""
+    tables: dict[tuple[str, str], ObjectTable] = st.session_state.setdefault("objects.read", {})
+    return tables
+
+
+def _remember(name: str, version: str, table: ObjectTable) -> None:
+    tables = _remembered()
+    tables.pop((name, version), None)
+    tables[name, version] = table
+    while len(tables) > REMEMBERED:
+        tables.pop(next(iter(tables)))
 
 
 def read_for_page(project: Project, name: str) -> tuple[ObjectTable, str]:
@@ -77,7 +92,7 @@ def change(project: Project, name: str, version: str, edit: Callable[[ObjectTabl
         saved = save_merging(project.tables, name, edit(before), version, before)
         if saved.version != version:
             own[version] = saved.version
-        st.session_state["objects.read"] = ((name, saved.version), saved.table)  # so it need not be read again
+        _remember(name, saved.version, saved.table)  # so it need not be read again
         if saved.sentence:
             say(saved.sentence)
     except TableConflict as conflict:
@@ -185,8 +200,8 @@ def filters(table: ObjectTable) -> ObjectTable:
     active = sum(bool(st.session_state.get(f"objects.{n}")) for n in FILTERS)
     with st.popover(f"Filter ({active})" if active else "Filter"):
         tomograms = st.multiselect("Tomograms", sorted(rows["tomogram"].unique()), key="objects.tomograms")
-        classes = st.multiselect("Classes", sorted(rows["class"].unique()), key="objects.classes")
-        verdicts = st.multiselect("Verdicts", VERDICT_WORDS, key="objects.verdicts")
+        classes = few_of("Classes", sorted(rows["class"].unique()), "objects.classes")
+        verdicts = few_of("Verdicts", VERDICT_WORDS, "objects.verdicts")
         left, right = st.columns(2)
         numbers = {}
         for column, name, unit in ((left, "size", " (voxel)"), (right, "score", "")):
@@ -206,6 +221,17 @@ def filters(table: ObjectTable) -> ObjectTable:
     )
 
 
+def few_of(label: str, names: list[str], key: str) -> list[str]:
+    """Some of `names`: as buttons, which answer a click sooner than a list to open; as a list where they are many."""
+    if len(names) <= FEW:
+        return st.pills(label, names, selection_mode="multi", key=key, width=WIDE)
+    return st.multiselect(label, names, key=key)
+
+
+FEW = 12
+"""Names that fit as buttons in the filter."""
+WIDE = 475
+"""Pixels after which the buttons go on in the next line: what the filter's other fields take."""
 NAMES = ("tomograms", "classes", "verdicts")
 FILTERS = (*NAMES, "least-size", "most-size", "least-score", "most-score")
 

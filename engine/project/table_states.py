@@ -8,12 +8,14 @@ import pyarrow as pa
 
 from engine.atomic import replacing, write_text
 from engine.errors import explain_os_errors
+from engine.project.table_packing import packed
 from engine.remembered import Remembered
 
 KEPT_STATES = 60
 """Older states are dropped: at 100,000 rows these are about 60 × 3 MB."""
 
-ENDINGS = {".csv.zst": "zstd", ".csv.gz": "gzip"}
+ENDING = ".csv.zst"
+ENDINGS = {ENDING: "zstd", ".csv.gz": "gzip"}
 """Of the files, with their compression; the first is what is written, the other what earlier versions wrote."""
 
 
@@ -63,6 +65,12 @@ class TableStates:
         with explain_os_errors(path, "read"):
             return _unpacked(path, compression)
 
+    def fingerprint(self, state: int) -> str:
+        """The fingerprint of the bytes of a state."""
+        path, _ = self._file(state)
+        with explain_os_errors(path, "read"):
+            return _fingerprints.of(path)
+
     def description(self, state: int) -> str | None:
         """The `.yaml` that stood beside the table then, with the sizes of its tomograms; None where none was kept."""
         try:
@@ -70,13 +78,15 @@ class TableStates:
         except OSError:
             return None
 
-    def add(self, content: bytes, description: str) -> int:
+    def add(self, content: bytes, description: str, fingerprint: str | None = None) -> int:
         """Keep `content` as the state after the present one; a new edit after undo begins a new future.
 
         Parameters
         ----------
         content, description
             Of the table's file and of the `.yaml` beside it.
+        fingerprint
+            Of `content`, where it is known already.
         """
         with explain_os_errors(self.folder, "create"):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -85,14 +95,9 @@ class TableStates:
             if state > history.position:
                 self.drop(state)
         number = history.position + 1
-        ending, compression = next(iter(ENDINGS.items()))
-        with (
-            replacing(self.folder / f"{number}{ending}") as temporary,
-            temporary.open("wb") as file,
-            pa.CompressedOutputStream(file, compression) as packed,
-        ):
-            packed.write(content)
-        _fingerprints.keep(self.folder / f"{number}{ending}", fingerprint_of(content))
+        with replacing(self.folder / f"{number}{ENDING}") as temporary:
+            temporary.write_bytes(packed(content, self.folder))
+        _fingerprints.keep(self.folder / f"{number}{ENDING}", fingerprint or fingerprint_of(content))
         write_text(self.folder / f"{number}.yaml", description)
         for state in history.states[: -KEPT_STATES + 1]:
             self.drop(state)
@@ -127,6 +132,14 @@ def fingerprint(path: Path) -> str:
     """What tells the bytes of a table's file from others."""
     with explain_os_errors(path, "read"):
         return _table_fingerprints.of(path)
+
+
+def write_with_fingerprint(path: Path, content: bytes, known: str) -> None:
+    """Replace a table's file; its fingerprint is `known`, so it need not be read again for it."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+        status = temporary.stat()
+    _table_fingerprints.keep(path, known, status)
 
 
 def fingerprint_of(content: bytes) -> str:

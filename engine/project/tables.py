@@ -12,13 +12,14 @@ from typing import Any
 
 import yaml
 
-from engine.atomic import locked, replacing, write_text
+from engine.atomic import locked, write_text
 from engine.errors import UserError, explain_os_errors
 from engine.objects import ObjectTable, TomogramGeometry, check
 from engine.objects.formats import csv_table as table_csv
 from engine.project.descriptions import read_provenance
 from engine.project.settings import check_name
-from engine.project.table_states import History, TableStates, fingerprint, fingerprint_of
+from engine.project.table_states import History, TableStates, fingerprint, fingerprint_of, write_with_fingerprint
+from engine.project.table_text import text_of
 
 FOLDER = "objects"
 
@@ -197,13 +198,20 @@ class TableStore:
             tomogram: {"shape": list(g.shape), "voxel_size": [float(v) for v in g.voxel_size]}
             for tomogram, g in table.tomograms.items()
         }
-        text = yaml.safe_dump({**made_by, "tomograms": sizes}, sort_keys=False, allow_unicode=True)
-        content = table_csv.as_bytes(table)
-        state = states.add(content, text)
+        beside = path.with_suffix(".yaml")
+        description = {**made_by, "tomograms": sizes}
+        unchanged = description == self.provenance(name)
+        if unchanged:
+            text = beside.read_text(encoding="utf-8")
+        else:
+            text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
+        content = text_of(table, path)
+        version = fingerprint_of(content)
+        state = states.add(content, text, version)
         try:
-            write_text(self.folder / f"{name}.yaml", text)
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
+            if not unchanged:
+                write_text(beside, text)
+            write_with_fingerprint(path, content, version)
             states.set_position(state)
         except UserError:
             states.drop(state)
@@ -223,12 +231,12 @@ class TableStore:
             if target not in history.states:
                 raise UserError(f"The table {name} has nothing to {'undo' if direction < 0 else 'redo'}.")
             content, description = states.content(target), states.description(target)
+            version = states.fingerprint(target)
             if description is not None:  # an edit may have changed the sizes of tomograms
                 write_text(self.folder / f"{name}.yaml", description)
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
+            write_with_fingerprint(path, content, version)
             states.set_position(target)
-            return fingerprint(path)
+            return version
 
     def _states(self, name: str) -> TableStates:
         return TableStates(self.folder / ".history" / name)

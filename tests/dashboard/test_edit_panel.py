@@ -122,9 +122,9 @@ def test_the_filter_knows_verdicts(project: Project) -> None:
     app = AppTest.from_function(draw_filter, default_timeout=60).run()
     assert app.session_state["passed"] == [1, 2]
     for words, passed in ((["rejected"], [2]), (["undecided", "accepted"], [1]), ([], [1, 2])):
-        next(m for m in app.multiselect if m.key == "objects.verdicts").set_value(words).run()
+        app.pills(key="objects.verdicts").set_value(words).run()
         assert not app.exception and app.session_state["passed"] == passed
-    next(m for m in app.multiselect if m.key == "objects.verdicts").set_value(["rejected"]).run()
+    app.pills(key="objects.verdicts").set_value(["rejected"]).run()
     press(app, "Show all")
     assert app.session_state["passed"] == [1, 2]
 

@@ -206,7 +206,7 @@ def test_a_failed_save_leaves_table_and_history_alone(
     def full(*_: object) -> None:
         raise UserError("the disk is full")
 
-    monkeypatch.setattr("engine.project.tables.write_text", full)
+    monkeypatch.setattr("engine.project.tables.write_with_fingerprint", full)
     with pytest.raises(UserError, match="full"):
         project.tables.save(named, delete(table, [int(table.rows["id"].iloc[0])]), version)
     assert project.tables.version(named) == version and project.tables.history(named) == before
