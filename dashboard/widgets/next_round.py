@@ -33,7 +33,7 @@ def next_round_button(project: Project, name: str, table: ObjectTable) -> None:
         )
         # The row stands before the first verdict too, because the pictures below it are being clicked meanwhile.
         counted = verdict_words(count[ACCEPTED], count[REJECTED], count[UNDECIDED])
-        st.caption(counted if judged else "once picks are accepted (A) or rejected (R) in the pictures below")
+        st.caption(counted if judged else "no picture judged yet (A, R)")
     if not pressed:
         return
     task = find_task("next-round")

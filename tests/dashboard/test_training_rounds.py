@@ -87,7 +87,7 @@ def test_without_verdicts_the_page_says_how_to_give_them(project: Project, draw:
     assert "train.launch" in {b.key for b in app.run().button}
     objects = draw("objects", **{"table-name": "picks"})
     assert objects.button(key="objects.next-round").disabled, "the row is there before, so that nothing jumps"
-    assert "once picks are accepted (A) or rejected (R)" in captions(objects)
+    assert "no picture judged yet (A, R)" in captions(objects)
 
 
 def test_what_will_be_prepared_is_said_or_why_it_cannot_be(project: Project, draw: Callable) -> None:
