@@ -203,7 +203,7 @@ def rules_for(boxes: Neighbourhoods, features: Features, decisions: Sequence[Dec
     fewest, most = SAMPLE
     count = min(max(boxes.count // 250, fewest), most, boxes.count)
     if isinstance(features, LinearFeatures) and all(isinstance(decision, LinearDecision) for decision in decisions):
-        count = min(fewest, boxes.count)  # nothing but rounding is measured
+        count = min(fewest, boxes.count)  # a kernel's products and rounding are all that is measured
     chosen = torch.from_numpy(np.sort(random.integers(0, boxes.count, count)))
     windows = boxes.columns(chosen.to(boxes.volume.device))
     columns, fast = features.columns(windows), windows.to(FAST)

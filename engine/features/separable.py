@@ -109,7 +109,8 @@ def separable_forms(kernel: torch.Tensor, offset: float, windows: torch.Tensor, 
         for _ in range(ROUNDS):
             over_yx = _fitted(np.einsum("rz,ij->rizj", along_z, np.eye(size * size)), moments, wanted)
             along_z = _fitted(np.einsum("ij,rp->rijp", np.eye(size), over_yx), moments, wanted)
-            along_z /= np.linalg.norm(along_z, axis=1, keepdims=True)
+            lengths = np.linalg.norm(along_z, axis=1, keepdims=True)
+            along_z /= np.where(lengths > 0, lengths, 1)  # 0 where fewer products are the kernel already
         over_yx = _fitted(np.einsum("rz,ij->rizj", along_z, np.eye(size * size)), moments, wanted)
         planes = over_yx.reshape(-1, size, size)
         sides = [torch.from_numpy(side).to(kernel.device, FAST) for side in (along_z, planes)]

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import served
 from dashboard.widgets import evaluations
 from dashboard.widgets.evaluation_layers import judged_layers
 from dashboard.widgets.numbers import dashed
@@ -21,14 +20,6 @@ MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
 PYTHON = Path(sys.executable)
 PYTHON = PYTHON.relative_to(MAIN.parents[1]) if PYTHON.is_relative_to(MAIN.parents[1]) else PYTHON
 TRUTHS = np.array([[10.0, 10, 10], [5, 20, 30], [15, 30, 40], [12, 35, 8]])
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setenv("TOMODECK_SLOTS", str(tmp_path / "slots"))
-    made = Project.create(tmp_path / "project", "Test project")
-    served.serve(made.root)
-    return made
 
 
 @pytest.fixture

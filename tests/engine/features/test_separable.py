@@ -47,6 +47,15 @@ def test_a_product_of_three_is_found_exactly(windows):
     torch.testing.assert_close(first.of_windows(windows.to(FAST)).double(), exact, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("kernel", [torch.ones(125), torch.zeros(125)], ids=["flat", "zero"])
+def test_products_that_nothing_is_left_for(windows, kernel):
+    exact = kernel.double() @ windows + 0.5
+    found = list(separable_forms(kernel.double(), 0.5, windows, 5))
+    assert len(found) == MOST
+    for form in found:
+        torch.testing.assert_close(form.of_windows(windows.to(FAST)).double(), exact, rtol=1e-4, atol=1e-3)
+
+
 def test_more_products_come_nearer(windows):
     kernel = torch.from_numpy(np.random.default_rng(5).normal(size=125))
     exact = kernel @ windows
