@@ -6,21 +6,19 @@ Scrolling and the like stay in the browser; what a page must react to comes as e
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 from streamlit.components.v2 import component
 
 from dashboard import served
-from dashboard.viewer import position
+from dashboard.viewer import mounting, position
 from dashboard.viewer.beginning import begin
 from dashboard.viewer.contents import Goto, LabelClass, LabelLayer, ObjectLayer, PointLayer, PreviewBox
 from dashboard.viewer.hearing import acknowledged, hear
 from dashboard.viewer.layers import layer_version
 from dashboard.viewer.outbox import Event
 from dashboard.viewer.position import Position
-from dashboard.viewer.routes import STATIC, STATIC_URL
 
 __all__ = [
     "Goto",
@@ -33,28 +31,11 @@ __all__ = [
     "slice_viewer",
 ]
 
-# The files are imported from our own route, because a module given as text cannot import its neighbours.
-_JS = f"""
-const viewer = import(new URL("{STATIC_URL}/index.js", location.origin));
-export default function ({{ data, parentElement, setStateValue }}) {{
-  const slot = parentElement.querySelector(".viewer-slot");
-  let leave = null;
-  let left = false;
-  viewer.then(
-    (module) => {{
-      if (!left) leave = module.mount(slot, data, (events) => setStateValue("outbox", events));
-    }},
-    () => {{ slot.textContent = "The viewer could not be loaded: reload the page."; }},
-  );
-  return () => {{ left = true; leave?.(); }};
-}}
-"""
-
 _mount = component(
     "tomodeck_viewer",
-    html='<div class="viewer-slot"></div>',
-    css=Path(STATIC / "viewer.css").read_text(encoding="utf-8"),
-    js=_JS,
+    html=mounting.HTML,
+    css=mounting.style("viewer.css"),
+    js=mounting.script("index.js", "The viewer"),
 )
 
 

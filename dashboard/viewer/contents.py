@@ -1,6 +1,6 @@
 """What a page can put into the viewer: layers, objects, points, a box, a place to go to. Plain data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,6 +83,8 @@ class ObjectLayer:
         Whether the keys 1 to 9 choose `new_class` (they come as events) in place of a plane.
     shown
         Ids that a filter of the page lets through, in any order; None where nothing is filtered.
+    colours
+        Class → "#rrggbb" of classes that the project does not know.
     """
 
     table: str
@@ -94,10 +96,12 @@ class ObjectLayer:
     new_class: str | None = None
     class_keys: bool = False
     shown: Sequence[int] | np.ndarray | None = None
+    colours: Mapping[str, str] | None = None
 
     def spec(self, project: Project) -> dict[str, Any]:
         """What the browser is told."""
         chosen = self.selected
+        known = {c.name for c in project.classes}
         ids = [] if chosen is None else [int(i) for i in chosen] if isinstance(chosen, Sequence) else [chosen]
         return {
             "key": f"table:{self.table}",
@@ -111,7 +115,12 @@ class ObjectLayer:
             "new_class": self.new_class,
             "class_keys": self.class_keys,
             "classes": [
-                {"name": c.name, "label": c.label, "colour": c.colour, "radius": c.radius} for c in project.classes
+                *({"name": c.name, "label": c.label, "colour": c.colour, "radius": c.radius} for c in project.classes),
+                *(
+                    {"name": name, "colour": colour, "radius": None}
+                    for name, colour in (self.colours or {}).items()
+                    if name not in known
+                ),
             ],
             "shown": None if self.shown is None else runs(np.asarray(self.shown, dtype=np.int64)),
             "rows": {"id": [], "class": [], "x": [], "y": [], "z": []} if self.version == NO_TABLE else None,

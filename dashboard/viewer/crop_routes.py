@@ -1,7 +1,7 @@
-"""The HTTP routes of the gallery: sheets of crops, and what it knows of each object. Mounted beside the viewer's.
+"""The HTTP route of the gallery: sheets of crops. Mounted beside the viewer's.
 
-Both are named by keys that a page registered (`crop_sheets`, `gallery_rows`), never by paths; what a key names never
-changes, so the browser may keep it. What goes wrong is one sentence in JSON. Endpoints run in the server's threads.
+They are named by keys that a page registered (`crop_sheets`), never by paths; what a key names never changes, so the
+browser may keep it. What goes wrong is one sentence in JSON. Endpoints run in the server's threads.
 """
 
 from urllib.parse import quote
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard.viewer import crop_sheets, gallery_rows
+from dashboard.viewer import crop_sheets
 from engine.errors import UserError
 
 KEEP = "private, max-age=86400, immutable"
@@ -35,23 +35,7 @@ def sheet(request: Request) -> Response:
     return Response(made.jpeg, media_type="image/jpeg", headers=headers)
 
 
-def rows(request: Request) -> Response:
-    """The rows of a gallery, see `gallery_rows`."""
-    try:
-        content = gallery_rows.get(request.query_params.get("key", ""))
-    except UserError as error:
-        return JSONResponse({"error": str(error)}, 404)
-    return Response(
-        content,
-        media_type="application/octet-stream",
-        headers={"Cache-Control": KEEP, "Content-Encoding": "identity"},
-    )
-
-
-ROUTES: list[BaseRoute] = [
-    Route("/gallery/sheet", sheet),
-    Route("/gallery/rows", rows),
-]
+ROUTES: list[BaseRoute] = [Route("/gallery/sheet", sheet)]
 
 
 def _look(request: Request) -> crop_sheets.Look:

@@ -25,6 +25,9 @@ class _Inbox:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.acknowledged: Acknowledged = {}
+        self.answered = threading.Condition()
+        self.acted: Acknowledged = {}
+        self.answer: Any = None
 
 
 _lock = threading.Lock()
@@ -36,7 +39,21 @@ def acknowledged(tab: str) -> Acknowledged:
     return dict(_inbox(tab).acknowledged)
 
 
-def hear(tab: str, outbox: Iterable[Mapping[str, Any]] | None, act: Callable[[Event], None]) -> None:
+def answer(tab: str, boot: str, number: int, seconds: float) -> Any:
+    """What the last event was answered with, as soon as all up to `number` are acted on; None after `seconds`.
+
+    A rerun draws the page before its browser hears of it; this tells sooner that an edit is saved.
+    """
+    with _lock:
+        inbox = _inboxes.get(tab)
+    if inbox is None:
+        return None
+    with inbox.answered:
+        done = inbox.answered.wait_for(lambda: inbox.acted.get(boot, 0) >= number, seconds)
+        return inbox.answer if done else None
+
+
+def hear(tab: str, outbox: Iterable[Mapping[str, Any]] | None, act: Callable[[Event], object]) -> None:
     """Call `act` for each event of `outbox` that is new, in order, and return when all is done.
 
     Parameters
@@ -47,17 +64,23 @@ def hear(tab: str, outbox: Iterable[Mapping[str, Any]] | None, act: Callable[[Ev
         The events that the browser keeps.
     act
         May use the session as any callback; an error in it is raised here, and the events after it are acted on
-        nevertheless.
+        nevertheless. What it returns for the last event is kept for `answer`.
     """
     inbox = _inbox(tab)
     failed: list[Exception] = []
     with inbox.lock, _uninterrupted():
         events, inbox.acknowledged = take(outbox, inbox.acknowledged)
+        answered: object = None
         for event in events:
             try:
-                act(event)
+                answered = act(event)
             except Exception as error:
+                answered = None
                 failed.append(error)
+        if events:
+            with inbox.answered:
+                inbox.acted, inbox.answer = dict(inbox.acknowledged), answered
+                inbox.answered.notify_all()
     if failed:
         raise failed[0]
 

@@ -1,4 +1,4 @@
-"""The HTTP routes of the viewer: layers, slices, values, objects, positions and the JavaScript.
+"""The HTTP routes of the viewer: layers, slices, values, objects, columns, positions and the JavaScript.
 
 Every endpoint is a plain function, run in the server's pool of threads: a slow disk holds up nobody.
 Layers are named by keys (`dashboard.viewer.layers`), never by paths. What goes wrong is one sentence in JSON.
@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from dashboard import served
-from dashboard.viewer import display_copy, layers, position, quantise
+from dashboard.viewer import column_bytes, display_copy, hearing, layers, position, quantise
 from engine.errors import UserError
 from engine.project import TableStore
 from engine.volumes import take_slice, to_display
@@ -29,6 +29,8 @@ AXES = {"z": 0, "y": 1, "x": 2}
 MAX_SLAB = 201
 MAX_STEP = 16
 MOST_VOXELS = 2**31 - 1  # along an axis: MRC headers count in 32 bits
+MOST_EVENTS = 2**53
+ANSWERED_IN = 5.0  # seconds: a thread of the pool waits for so long at most
 FULL_QUALITY, MOVING_QUALITY = 82, 75
 KEEP = "private, max-age=3600, immutable"
 
@@ -148,6 +150,22 @@ def objects(request: Request) -> Response:
     return JSONResponse(content, headers={"Cache-Control": keep})
 
 
+@_answer_errors
+def columns(request: Request) -> Response:
+    """Columns that a page keeps for its browser side, see `column_bytes`."""
+    content = column_bytes.get(_text(request, "key"))
+    headers = {"Cache-Control": KEEP, "Content-Encoding": "identity"}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+@_answer_errors
+def answer(request: Request) -> Response:
+    """What the event `number` of a tab was answered with (JSON), once it is acted on; 204 where that takes too long."""
+    number = _number(request, "number", 1, MOST_EVENTS)
+    found = hearing.answer(_text(request, "tab"), _text(request, "boot"), number, ANSWERED_IN)
+    return Response(status_code=204) if found is None else JSONResponse(found, headers={"Cache-Control": "no-store"})
+
+
 async def put_position(request: Request) -> Response:
     """Remember where a session looks; the body is JSON with `session`, `tomogram`, `x`, `y`, `z`."""
     try:
@@ -179,6 +197,8 @@ ROUTES: list[BaseRoute] = [
     Route("/viewer/slice", slice_),
     Route("/viewer/value", value),
     Route("/viewer/objects", objects),
+    Route("/viewer/columns", columns),
+    Route("/viewer/answer", answer),
     Route("/viewer/position", put_position, methods=["POST"]),
     Mount(STATIC_URL, _ViewerFiles(directory=STATIC)),
 ]

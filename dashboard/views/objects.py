@@ -4,15 +4,14 @@ import streamlit as st
 
 from dashboard import served
 from dashboard.pages import page
-from dashboard.widgets import table_editing
+from dashboard.widgets import class_colours, object_filter, table_editing
 from dashboard.widgets.edit_panel import edit_panel
 from dashboard.widgets.export_dialog import export_dialog
 from dashboard.widgets.extract_dialog import extract_dialog, last_extraction
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.import_dialog import import_dialog
 from dashboard.widgets.next_round import next_round_button
-from dashboard.widgets.numbers import plural
-from dashboard.widgets.object_grid import HEIGHT, grid, toolbar
+from dashboard.widgets.object_grid import HEIGHT, object_grid
 from dashboard.widgets.object_pictures import pictures
 from dashboard.widgets.object_slices import slices
 
@@ -34,7 +33,8 @@ def main() -> None:
             name = table_editing.choose_table(project)
             assert name is not None
             table, version = table_editing.read_for_page(project, name)
-            shown = table_editing.filters(table)
+            shown = object_filter.shown(table)
+            colours = class_colours.of_table(project, table)
             if st.button("Edit", disabled=not len(table), help="Scale, crop, merge, threshold, snap, rename …"):
                 edit_panel(project, name, version, table, shown)
             if st.button("Import"):
@@ -54,19 +54,14 @@ def main() -> None:
                 st.caption(f"It goes to {project.tables.folder / '.deleted'}, from where it can be taken back.")
             if st.button("Export", type="primary", disabled=not len(shown)):
                 export_dialog(project, name, shown)
-        mode = toolbar(project, name, table, version, shown)
-        grid(project, name, version, shown, mode)
-        hidden = f" of {len(table):,}" if len(shown) < len(table) else ""
-        unseen = len(table_editing.selected(table)) - len(table_editing.selected(shown))
-        behind = f" · {unseen:,} selected behind the filter" if unseen else ""
-        st.caption(f"{plural(len(shown), 'object')}{hidden}{behind} · saved · voxel coordinates, 0-based")
+        object_grid(project, name, table, version, colours)
         next_round_button(project, name, table)
         table_editing.said()
         last_extraction(project, name)
     with right:
-        slices(project, name, version, table, shown, HEIGHT + 118)
+        slices(project, name, version, table, shown, colours, HEIGHT + 118)
     if len(shown):
-        pictures(project, name, version, shown)
+        pictures(project, name, version, shown, colours)
 
 
 main()

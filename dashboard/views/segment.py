@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import served
 from dashboard.pages import page
 from dashboard.viewer.component import LabelClass
-from dashboard.widgets import current
+from dashboard.widgets import class_colours, current
 from dashboard.widgets.frame import empty, header
 from dashboard.widgets.job_card import follow
 from dashboard.widgets.launching import launch_button
@@ -15,7 +15,6 @@ from dashboard.widgets.task_form import set_values, task_form
 from dashboard.widgets.viewing import overlay_layers
 from engine.project import Project, Tomogram
 from engine.project.models import Model
-from engine.project.settings import PALETTE
 from engine.tasks import find_task
 
 EDGES = (16, 32, 64)
@@ -55,7 +54,7 @@ def classes_of(model: Model | None) -> list[LabelClass]:
     """Names and colours of the labels that a model writes."""
     known = (model.description.get("classes") or []) if model is not None else []
     return [
-        LabelClass(int(c["label"]), str(c["name"]), str(c.get("colour") or PALETTE[int(c["label"]) % len(PALETTE)]))
+        LabelClass(int(c["label"]), str(c["name"]), class_colours.of_label(int(c["label"]), c.get("colour")))
         for c in known
     ]
 

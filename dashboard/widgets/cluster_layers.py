@@ -1,8 +1,8 @@
 """What the viewer of the page Cluster shows of a preview: circles by class, and names and colours of the labels."""
 
 from dashboard.viewer.component import LabelClass, PointLayer
+from dashboard.widgets import class_colours
 from dashboard.widgets.viewing import circles
-from engine.project.settings import PALETTE
 from engine.tasks import Preview
 from engine.tasks.cluster_parameters import ClusterParameters
 from engine.tasks.clustering import Clustered, choose, inside
@@ -25,5 +25,5 @@ def class_circles(preview: Preview, checked: ClusterParameters) -> list[PointLay
 def class_labels(clustered: Clustered) -> list[LabelClass]:
     """Names and colours of the labels."""
     return [
-        LabelClass(label, c.name, c.colour or PALETTE[label % len(PALETTE)]) for label, c in clustered.classes.items()
+        LabelClass(label, c.name, class_colours.of_label(label, c.colour)) for label, c in clustered.classes.items()
     ]

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.widgets import table_editing
+from dashboard.widgets import object_filter, table_editing
 from dashboard.widgets.spoken import spoken
 from dashboard.widgets.task_form import Options, task_form
 from engine.errors import UserError
@@ -80,7 +80,7 @@ def choices(project: Project, name: str, table: ObjectTable) -> dict[str, list[s
         "tomograms": sorted(table.rows["tomogram"].unique()),
         "tables": [other for other in project.tables.names() if other != name],
         "segmentations": sorted(maps),
-        "verdicts": table_editing.VERDICT_WORDS,
+        "verdicts": object_filter.VERDICT_WORDS,
     }
 
 

@@ -13,29 +13,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.viewer import crop_sheets, gallery_rows
+from dashboard.viewer import column_bytes, crop_sheets, gallery_rows, mounting
 from dashboard.viewer.contents import runs
 from dashboard.viewer.hearing import acknowledged, hear
 from dashboard.viewer.outbox import Event
-from dashboard.viewer.routes import STATIC_URL
 from dashboard.widgets import current
 from engine.objects import ObjectTable
 from engine.project import Project
 
-_PARTS = ("gallery_sheets.js", "gallery_state.js", "gallery.js")
-
-
-def _script() -> str:
-    # One text: a module given as text cannot import its neighbours, only what has an address.
-    parts = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _PARTS]
-    return "\n".join(parts).replace("{{EVENTS_URL}}", f"{STATIC_URL}/events.js")
-
-
 _mount = st.components.v2.component(
     "tomodeck_gallery",
-    html='<div id="gallery"></div>',
-    css=Path(__file__).with_name("gallery.css").read_text(encoding="utf-8"),
-    js=_script(),
+    html=mounting.HTML,
+    css=mounting.style("gallery.css"),
+    js=mounting.script("gallery.js", "The gallery"),
 )
 
 
@@ -177,7 +167,7 @@ def _file_version(path: Path) -> str:
 
 
 def _still_there(known: _Prepared) -> bool:
-    return gallery_rows.holds(known.rows_key) and crop_sheets.hold(known.sheets)
+    return column_bytes.holds(known.rows_key) and crop_sheets.hold(known.sheets)
 
 
 def _runs(ids: np.ndarray, selected: Sequence[int]) -> list[list[int]]:

@@ -1,6 +1,6 @@
 """Below the object table: the gallery, the map of similar particles, their average, and all of them in space."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -13,14 +13,13 @@ from dashboard.widgets.similarity_map import similarity_map, similarity_order
 from engine.objects import ObjectTable, delete
 from engine.objects.review import set_class, set_verdict, sorted_ids
 from engine.project import Project
-from engine.project.settings import PALETTE
 
 VIEWS = ("Gallery", "Similarity", "Average", "3D")
 PLANES = {"XY": ("z",), "XZ": ("y",), "YZ": ("x",), "all three": ("z", "y", "x")}
 ORDERS = ("id", "score", "size", "class", "tomogram", "verdict", "similarity")
 
 
-def pictures(project: Project, name: str, version: str, shown: ObjectTable) -> None:
+def pictures(project: Project, name: str, version: str, shown: ObjectTable, colours: Mapping[str, str]) -> None:
     """One of the views, chosen above it.
 
     Parameters
@@ -29,6 +28,8 @@ def pictures(project: Project, name: str, version: str, shown: ObjectTable) -> N
         Which table.
     shown
         The rows that pass the filter.
+    colours
+        Of the classes, which have the keys 1 to 9 in this order.
     """
     bare: dict[str, Any] = {"persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="bottom", key="gallery-bar"):
@@ -58,11 +59,11 @@ def pictures(project: Project, name: str, version: str, shown: ObjectTable) -> N
             ids,
             settings,
             chosen,
-            palette(project, shown),
+            list(colours.items()),
             heard=lambda event: take_event(project, name, version, event),
         )
     elif view == "Similarity":
-        picked = similarity_map(project, shown, version, settings, chosen, classes=palette(project, shown))
+        picked = similarity_map(project, shown, version, settings, chosen, colours=colours)
         if picked:
             table_editing.select(picked)
             st.rerun()
@@ -71,7 +72,7 @@ def pictures(project: Project, name: str, version: str, shown: ObjectTable) -> N
     else:
         tomogram = current.tomogram(project)
         if tomogram is not None:
-            objects_3d(project, shown, tomogram.name, chosen)
+            objects_3d(shown, tomogram.name, chosen, colours)
 
 
 def ordered(
@@ -87,14 +88,6 @@ def ordered(
     if order != "similarity":
         return sorted_ids(shown, order, falling)  # type: ignore[arg-type]
     return similarity_order(project, shown, version, settings, chosen, falling)
-
-
-def palette(project: Project, shown: ObjectTable) -> list[tuple[str, str]]:
-    """Classes for the keys 1 to 9: the project's, then those of the table."""
-    known = {c.name: c.colour for c in project.classes}
-    for name in sorted(shown.rows["class"].unique()):
-        known.setdefault(str(name), PALETTE[len(known) % len(PALETTE)])
-    return list(known.items())
 
 
 def take_event(project: Project, name: str, version: str, event: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The slices beside an object table: the viewer with its objects, and what a person does to them there."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -11,7 +12,15 @@ from engine.objects import ObjectTable, add, apply_changes, delete
 from engine.project import Project
 
 
-def slices(project: Project, name: str, version: str, table: ObjectTable, shown: ObjectTable, height: int) -> None:
+def slices(
+    project: Project,
+    name: str,
+    version: str,
+    table: ObjectTable,
+    shown: ObjectTable,
+    colours: Mapping[str, str],
+    height: int,
+) -> None:
     """The viewer, moved to the object that was selected last.
 
     Parameters
@@ -20,6 +29,8 @@ def slices(project: Project, name: str, version: str, table: ObjectTable, shown:
         Which table.
     table, shown
         All of its rows, and those that pass the filter.
+    colours
+        Of the classes, "#rrggbb".
     height
         Pixels.
     """
@@ -48,6 +59,7 @@ def slices(project: Project, name: str, version: str, table: ObjectTable, shown:
                 table=name,
                 version=f"{version}-{st.session_state.get(table_editing.REFUSED, 0)}",
                 selected=chosen,
+                colours=colours,
                 editable=True,
                 new_class=str(shown.rows["class"].mode().iloc[0]) if len(shown) else "particle",
                 shown=here["id"].to_numpy() if len(shown) < len(table) else None,

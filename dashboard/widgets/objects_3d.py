@@ -1,13 +1,13 @@
 """All objects of one tomogram in space, coloured by class."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.widgets.numbers import plural
 from engine.objects import ObjectTable
-from engine.project import Project
-from engine.project.settings import PALETTE
 
 MOST = 30_000
 """Points that a browser turns without a stall."""
@@ -17,8 +17,8 @@ CAMERA = {"eye": {"x": 1.55, "y": 1.55, "z": 1.25}, "center": {"x": 0, "y": 0, "
 """Far enough away for the nearest corner of a flat tomogram, with the names of its axes, to be in the picture."""
 
 
-def objects_3d(project: Project, table: ObjectTable, tomogram: str, selected: list[int]) -> None:
-    """A view that turns with the mouse; selected objects are larger."""
+def objects_3d(table: ObjectTable, tomogram: str, selected: list[int], colours: Mapping[str, str]) -> None:
+    """A view that turns with the mouse, a colour for each class; selected objects are larger."""
     rows = table.rows[table.rows["tomogram"] == tomogram]
     if not len(rows):
         st.caption(f"No objects in {tomogram}.")
@@ -27,9 +27,8 @@ def objects_3d(project: Project, table: ObjectTable, tomogram: str, selected: li
     if total > MOST:
         rows = rows.sample(MOST, random_state=0)
     figure = go.Figure()
-    known = {c.name: c.colour for c in project.classes}
     marked = set(selected)
-    for number, (name, members) in enumerate(rows.groupby("class", sort=True)):
+    for name, members in rows.groupby("class", sort=True):
         sizes = np.where(members["id"].isin(marked), 9, 4)
         figure.add_scatter3d(
             x=members["x"],
@@ -37,7 +36,7 @@ def objects_3d(project: Project, table: ObjectTable, tomogram: str, selected: li
             z=members["z"],
             name=f"{name} ({len(members):,})",
             mode="markers",
-            marker={"size": sizes, "color": known.get(str(name), PALETTE[number % len(PALETTE)]), "line": {"width": 0}},
+            marker={"size": sizes, "color": colours[str(name)], "line": {"width": 0}},
             customdata=members["id"],
             hovertemplate="id %{customdata}<br>x %{x:.1f} y %{y:.1f} z %{z:.1f}<extra>" + str(name) + "</extra>",
         )

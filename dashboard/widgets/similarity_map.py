@@ -10,12 +10,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.viewer.crop_reading import CubeReader
+from dashboard.widgets import class_colours
 from dashboard.widgets.gallery import GallerySettings
 from engine.errors import UserError
 from engine.objects import ObjectTable
 from engine.objects.similarity import Embedding, embed, order_along, order_by_similarity
 from engine.project import Project
-from engine.project.settings import PALETTE
 
 EDGE = 20
 """Voxels of the crops that are compared: particles of a few hundred Å at 15 to 20 Å a voxel, noise averaged out."""
@@ -42,7 +42,7 @@ def similarity_map(
     settings: GallerySettings,
     selected: Sequence[int] = (),
     *,
-    classes: Sequence[tuple[str, str]] | None = None,
+    colours: Mapping[str, str] | None = None,
     height: int = 460,
     key: str = "similarity-map",
 ) -> list[int] | None:
@@ -56,8 +56,8 @@ def similarity_map(
         The box of the gallery.
     selected
         Ids drawn as selected.
-    classes
-        Name and colour; None takes those of the project, and free colours for names that it does not know.
+    colours
+        Of the classes; None takes those of `class_colours`.
     height
         CSS pixels.
     key
@@ -74,14 +74,11 @@ def similarity_map(
                 "Colour", ("class", "score"), default="class", key=f"{key}.by", required=True, format_func=_by
             )
         st.caption(explanation(found))
-    colours = dict(classes) if classes is not None else {c.name: c.colour for c in project.classes}
-    for name in sorted(rows["class"].unique()):
-        colours.setdefault(name, PALETTE[len(colours) % len(PALETTE)])
     drawn = similarity_figure(
         found.coordinates,
         rows["id"].to_list(),
         rows["class"].to_list(),
-        colours,
+        colours if colours is not None else class_colours.of_table(project, table),
         rows["score"].to_numpy() if by == "score" else None,
         selected,
     )

@@ -1,4 +1,4 @@
-"""The object table being corrected: which one, which rows are shown and selected; edits saved at once, with undo.
+"""The object table being corrected: which one, which rows are selected; edits saved at once, with undo.
 
 Every edit is a new version on disk (`engine.project.tables`), so that closing the tab loses nothing.
 """
@@ -10,20 +10,17 @@ from typing import Literal
 import numpy as np
 import streamlit as st
 
+from dashboard.widgets import object_filter
 from engine.errors import UserError
-from engine.objects import ObjectTable, filter_by, split_by
-from engine.objects.review import ACCEPTED, REJECTED, UNDECIDED_WORD
+from engine.objects import ObjectTable, split_by
 from engine.project import Project, TableConflict
 from engine.project.merging import save_merging
 
-VERDICT_WORDS = [ACCEPTED, UNDECIDED_WORD, REJECTED]
 SELECTED = "objects.selected"
 REFUSED = "objects.refused"
 """Counts edits that were not saved: the viewer, which shows an edit at once, must fetch the objects anew."""
 REMEMBERED = 3
 """Tables that a session keeps in memory: 10 MB each at 100,000 rows."""
-GENERATION = "objects.generation"
-"""Counts up when the table widget must be drawn anew, because rows or selection were changed elsewhere."""
 
 
 def choose_table(project: Project) -> str | None:
@@ -34,7 +31,7 @@ def choose_table(project: Project) -> str | None:
     asked = st.session_state.pop("table-asked", None)
     if asked in names:
         st.session_state["table-name"] = asked
-        select([])
+        begin()
     if st.session_state.get("table-name") not in names:
         st.session_state["table-name"] = max(names, key=lambda n: project.tables.path(n).stat().st_mtime)
     return st.selectbox(
@@ -43,9 +40,14 @@ def choose_table(project: Project) -> str | None:
         key="table-name",
         label_visibility="collapsed",
         persist_state="session",
-        on_change=select,
-        args=([],),
+        on_change=begin,
     )
+
+
+def begin() -> None:
+    """Another table: nothing is selected, nothing is filtered."""
+    select([])
+    object_filter.clear()
 
 
 def read(project: Project, name: str) -> tuple[ObjectTable, str]:
@@ -79,10 +81,10 @@ def read_for_page(project: Project, name: str) -> tuple[ObjectTable, str]:
     return table, version
 
 
-def change(project: Project, name: str, version: str, edit: Callable[[ObjectTable], ObjectTable]) -> None:
+def change(project: Project, name: str, version: str, edit: Callable[[ObjectTable], ObjectTable]) -> bool:
     """Apply an edit to what this person saw and save it, joined with what others saved meanwhile.
 
-    What went otherwise than expected is said on the next drawing of the page.
+    What went otherwise than expected is said on the next drawing of the page. Returns whether this table has the edit.
     """
     own: dict[str, str] = st.session_state.setdefault("objects.own-versions", {})
     try:
@@ -95,13 +97,14 @@ def change(project: Project, name: str, version: str, edit: Callable[[ObjectTabl
         _remember(name, saved.version, saved.table)  # so it need not be read again
         if saved.sentence:
             say(saved.sentence)
+        return True
     except TableConflict as conflict:
         st.session_state["table-asked"] = conflict.kept_as
         say(str(conflict))
     except UserError as error:
         st.session_state[REFUSED] = st.session_state.get(REFUSED, 0) + 1
         say(str(error))
-    redraw()
+    return False
 
 
 def _mine(own: dict[str, str], version: str, present: str) -> str:
@@ -122,17 +125,18 @@ def _seen(project: Project, name: str, version: str) -> ObjectTable:
     return project.with_present_geometry(seen)
 
 
-def step(project: Project, name: str, version: str, forward: bool) -> None:
-    """Undo or redo from the version that the page showed."""
+def step(project: Project, name: str, version: str, forward: bool) -> bool:
+    """Undo or redo from the version that the page showed; whether it was done."""
     own: dict[str, str] = st.session_state.setdefault("objects.own-versions", {})
     try:
         present = project.tables.version(name)
         new = (project.tables.redo if forward else project.tables.undo)(name, _mine(own, version, present))
         if new != version:
             own[version] = new
+        return True
     except UserError as error:
         say(str(error))
-    redraw()
+        return False
 
 
 def delete_table(project: Project, name: str) -> None:
@@ -141,7 +145,7 @@ def delete_table(project: Project, name: str) -> None:
         project.tables.delete(name)
     except UserError as error:
         say(str(error))
-    select([])
+    begin()
 
 
 def split(project: Project, name: str, table: ObjectTable, column: Literal["class", "tomogram"]) -> None:
@@ -186,57 +190,3 @@ def selected(table: ObjectTable) -> list[int]:
 def select(ids: list[int]) -> None:
     """Select these objects in table, viewer and gallery alike."""
     st.session_state[SELECTED] = ids
-    redraw()
-
-
-def redraw() -> None:
-    """Draw the table widget anew."""
-    st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
-
-
-def filters(table: ObjectTable) -> ObjectTable:
-    """The filter's popover; returns the rows that pass."""
-    rows = table.rows
-    active = sum(bool(st.session_state.get(f"objects.{n}")) for n in FILTERS)
-    with st.popover(f"Filter ({active})" if active else "Filter"):
-        tomograms = st.multiselect("Tomograms", sorted(rows["tomogram"].unique()), key="objects.tomograms")
-        classes = few_of("Classes", sorted(rows["class"].unique()), "objects.classes")
-        verdicts = few_of("Verdicts", VERDICT_WORDS, "objects.verdicts")
-        left, right = st.columns(2)
-        numbers = {}
-        for column, name, unit in ((left, "size", " (voxel)"), (right, "score", "")):
-            lowest = column.number_input(
-                f"Least {name}{unit}", value=None, key=f"objects.least-{name}", placeholder="all"
-            )
-            most = column.number_input(f"Most {name}{unit}", value=None, key=f"objects.most-{name}", placeholder="all")
-            numbers[name] = (lowest, most) if lowest is not None or most is not None else None
-        st.button("Show all", on_click=_clear)
-    return filter_by(
-        table,
-        score=numbers["score"],
-        size=numbers["size"],
-        classes=classes or None,
-        tomograms=tomograms or None,
-        verdicts=verdicts or None,
-    )
-
-
-def few_of(label: str, names: list[str], key: str) -> list[str]:
-    """Some of `names`: as buttons, which answer a click sooner than a list to open; as a list where they are many."""
-    if len(names) <= FEW:
-        return st.pills(label, names, selection_mode="multi", key=key, width=WIDE)
-    return st.multiselect(label, names, key=key)
-
-
-FEW = 12
-"""Names that fit as buttons in the filter."""
-WIDE = 475
-"""Pixels after which the buttons go on in the next line: what the filter's other fields take."""
-NAMES = ("tomograms", "classes", "verdicts")
-FILTERS = (*NAMES, "least-size", "most-size", "least-score", "most-score")
-
-
-def _clear() -> None:
-    for name in FILTERS:
-        st.session_state[f"objects.{name}"] = [] if name in NAMES else None
-    redraw()

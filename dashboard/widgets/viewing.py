@@ -15,9 +15,8 @@ from dashboard.viewer.component import (
     ViewerState,
     slice_viewer,
 )
-from dashboard.widgets import current
+from dashboard.widgets import class_colours, current
 from engine.project import Project, Segmentation, Tomogram
-from engine.project.settings import PALETTE
 from engine.tasks import Box
 
 ABOVE = 92
@@ -120,7 +119,7 @@ def label_classes(project: Project, segmentation: Segmentation) -> list[LabelCla
     """Names and colours of the labels, where what made the map named them; a class of the project lends its colour."""
     colours = {c.name: c.colour for c in project.classes}
     names = segmentation.made_by.get("names") or {}
-    return [LabelClass(int(k), n, colours.get(n, PALETTE[int(k) % len(PALETTE)])) for k, n in names.items()]
+    return [LabelClass(int(k), n, class_colours.of_label(int(k), colours.get(n))) for k, n in names.items()]
 
 
 def object_layers(project: Project, tomogram: str) -> list[ObjectLayer]:

@@ -86,7 +86,7 @@ def test_a_list_comes_in_and_goes_out(page: Page, start_server: Callable, projec
     viewer = "globalThis.__tomodeckViewer"
     page.wait_for_function(f"{viewer}?.objectSets[0]?.rows.length === 2")
     page.get_by_role("button", name="Filter").click()
-    page.get_by_test_id("stButtonGroup").get_by_role("button", name="ribosome", exact=True).click()
+    page.get_by_role("group", name="Classes").get_by_role("button", name="ribosome").click()
     page.wait_for_function(f"{viewer}.objectSets[0].rows.length === 1")
     page.keyboard.press("Escape")
     selected = page.locator(".viewer .status .selected")

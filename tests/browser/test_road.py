@@ -88,7 +88,7 @@ def test_from_a_folder_to_an_exported_star_file(
     page.get_by_role("button", name="Delete 1").click()
     expect(page.get_by_text("8 objects · saved")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("9 objects · saved")).to_be_visible()
+    expect(page.get_by_text("9 objects · 1 selected · saved")).to_be_visible()
     page.get_by_role("button", name="Redo").click()
     expect(page.get_by_text("8 objects · saved")).to_be_visible()
     page.get_by_role("button", name="Export", exact=True).click()

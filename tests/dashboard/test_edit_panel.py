@@ -106,29 +106,6 @@ def test_rejected_objects_are_deleted_by_verdict(project: Project, panel: Callab
     assert project.table("picks").rows["id"].tolist() == [1]
 
 
-def draw_filter() -> None:
-    """The filter alone, and the ids that pass."""
-    import streamlit as st
-
-    from dashboard import served
-    from dashboard.widgets import table_editing
-
-    st.session_state["passed"] = table_editing.filters(served.project().table("picks")).rows["id"].tolist()
-
-
-def test_the_filter_knows_verdicts(project: Project) -> None:
-    table, version = project.tables.read_version("picks")
-    project.tables.save("picks", set_verdict(table, [2], "rejected"), version)
-    app = AppTest.from_function(draw_filter, default_timeout=60).run()
-    assert app.session_state["passed"] == [1, 2]
-    for words, passed in ((["rejected"], [2]), (["undecided", "accepted"], [1]), ([], [1, 2])):
-        app.pills(key="objects.verdicts").set_value(words).run()
-        assert not app.exception and app.session_state["passed"] == passed
-    app.pills(key="objects.verdicts").set_value(["rejected"]).run()
-    press(app, "Show all")
-    assert app.session_state["passed"] == [1, 2]
-
-
 def test_mappings_and_lists_as_text() -> None:
     assert from_text(as_text({"a": 1, "b c": 2.5}), dict[str, float]) == {"a": "1", "b c": "2.5"}
     assert from_text("1, 2,", list[int]) == ["1", "2"]

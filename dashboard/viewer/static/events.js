@@ -28,6 +28,17 @@ export class Outbox {
     this.send?.(this.mine());
   }
 
+  /** What the page answered to the event `number`; null where it takes long, and then it comes with the page. */
+  async answer(tab, number) {
+    const question = new URLSearchParams({ tab, boot: this.boot, number });
+    try {
+      const given = await fetch(`/viewer/answer?${question}`);
+      return given.status === 200 ? await given.json() : null;
+    } catch {
+      return null;
+    }
+  }
+
   mine() {
     return this.waiting.filter((event) => event.owner === this.owner);
   }

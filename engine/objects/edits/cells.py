@@ -138,7 +138,12 @@ def _checked(table: ObjectTable, object_id: int, column: str, value: Any) -> Any
         return text
     if table.rows[column].dtype == TEXT:
         return None if value is None else str(value)
-    return bool(value) if pd.api.types.is_bool_dtype(table.rows[column]) else value
+    if pd.api.types.is_bool_dtype(table.rows[column]):
+        answer = {"true": True, "false": False}.get(str(value).strip().lower())
+        if answer is None:
+            raise UserError(f"{where}: {quoted(value)} is neither true nor false.")
+        return answer
+    return value
 
 
 def _holds_numbers(column: pd.Series) -> bool:

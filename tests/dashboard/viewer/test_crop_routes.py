@@ -1,7 +1,6 @@
-"""The gallery's routes on a small real project: sheets, rows as bytes, and what is said when something is gone."""
+"""The gallery's route on a small real project: sheets, and what is said when something is gone."""
 
 import io
-import json
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -13,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard import served
-from dashboard.viewer import crop_sheets, gallery_rows
+from dashboard.viewer import crop_sheets
 from dashboard.viewer.crop_reading import CubeReader, average_objects
 from dashboard.viewer.crop_routes import ROUTES
 from engine.objects import ObjectTable, central_slices
@@ -133,7 +132,6 @@ def test_what_cannot_be_is_one_sentence(
     look = {"key": register(objects(project, 3))[0], "box": "100", "average": "1", "planes": "z", "pixels": "32"}
     answer = client.get("/gallery/sheet", params=look | change)
     assert answer.status_code == status and word in answer.json()["error"]
-    assert client.get("/gallery/rows", params={"key": "nothing"}).status_code == 404
 
 
 def test_a_huge_box_is_thinned(client: TestClient, project: Project) -> None:
@@ -142,30 +140,6 @@ def test_a_huge_box_is_thinned(client: TestClient, project: Project) -> None:
         "/gallery/sheet", params={"key": key, "box": "50000", "average": "1", "planes": "z", "pixels": "32"}
     )
     assert Image.open(io.BytesIO(answer.content)).size == (12 * 32, 32)
-
-
-def test_rows_as_bytes(client: TestClient, project: Project) -> None:
-    table = set_verdict(set_verdict(objects(project, 5), [8], "accepted"), [9, 10], "rejected")
-    content = client.get("/gallery/rows", params={"key": gallery_rows.register(table)}).content
-    length = int.from_bytes(content[:4], "little")
-    header = json.loads(content[4 : 4 + length])
-    assert header == {"count": 5, "tomograms": ["b", "a"], "classes": ["ball"]} and (4 + length) % 8 == 0
-    at = 4 + length
-    columns = {}
-    for name, kind in [
-        ("id", "<f8"),
-        *((c, "<f4") for c in ("x", "y", "z", "score")),
-        ("t", "<u2"),
-        ("c", "<u2"),
-        ("v", "u1"),
-    ]:
-        columns[name] = np.frombuffer(content, kind, 5, at)
-        at += columns[name].nbytes
-    assert at == len(content)
-    assert columns["id"].tolist() == [7, 8, 9, 10, 11] and columns["v"].tolist() == [0, 1, 2, 2, 0]
-    assert columns["t"].tolist() == [0, 1, 1, 0, 1] and columns["c"].tolist() == [0] * 5
-    np.testing.assert_allclose(columns["x"], table.rows["x"], rtol=1e-6)
-    assert np.isnan(columns["score"]).all()
 
 
 def test_cubes_of_several_tomograms_come_in_order(project: Project, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from streamlit.runtime.state import SafeSessionState, SessionState
 
 from dashboard.viewer import hearing
-from dashboard.viewer.hearing import acknowledged, hear
+from dashboard.viewer.hearing import acknowledged, answer, hear
 
 
 def outbox(*numbers: int, boot: str = "b") -> list[dict]:
@@ -47,6 +47,28 @@ def test_two_runs_at_once_act_one_after_the_other() -> None:
     assert seen == [1, 2, 3, 4, 5, 6] and most == 1
 
 
+def test_an_answer_is_waited_for_until_the_event_is_acted_on() -> None:
+    assert answer("tab-6", "b", 1, 0.0) is None  # nothing was ever heard of this tab
+    acknowledged("tab-6")
+    given: list[object] = []
+    begun, may_end = threading.Event(), threading.Event()
+
+    def act(event: dict) -> dict:
+        begun.set()
+        assert may_end.wait(10)
+        return {"x": event["x"]}
+
+    waiting = threading.Thread(target=lambda: given.append(answer("tab-6", "b", 2, 10.0)))
+    acting = threading.Thread(target=hear, args=("tab-6", outbox(1, 2), act))
+    waiting.start(), acting.start()
+    assert begun.wait(10)
+    assert answer("tab-6", "b", 2, 0.0) is None and not given  # taken, and not yet acted on
+    may_end.set()
+    waiting.join(), acting.join()
+    assert given == [{"x": 2}] and answer("tab-6", "b", 1, 0.0) == {"x": 2}
+    assert answer("tab-6", "b", 3, 0.0) is None and answer("tab-6", "another page load", 1, 0.0) is None
+
+
 def test_an_error_is_raised_and_the_later_events_are_not_lost() -> None:
     seen: list[int] = []
 
@@ -58,6 +80,9 @@ def test_an_error_is_raised_and_the_later_events_are_not_lost() -> None:
     with pytest.raises(RuntimeError, match="broken"):
         hear("tab-4", outbox(1, 2), act)
     assert seen == [2] and acknowledged("tab-4") == {"b": 2}
+    with pytest.raises(RuntimeError):
+        hear("tab-4", outbox(1), act) or hear("tab-4", [{**outbox(3)[0], "values": {"x": 1}}], act)
+    assert answer("tab-4", "b", 3, 0.0) is None  # a failed event is answered with nothing
     hear("tab-4", outbox(1, 2), act)  # not again
 
 

@@ -91,3 +91,10 @@ def test_cells_of_further_columns(table: ObjectTable) -> None:
     assert apply_changes(table, {1: {"fom": 8}}).rows["fom"].dtype == np.int64
     with pytest.raises(UserError, match="column fom: 'many' is not a number"):
         apply_changes(table, {1: {"fom": "many"}})
+
+
+def test_cells_that_are_true_or_false(table: ObjectTable) -> None:
+    rows = table.with_rows(table.rows.assign(good=True))
+    assert apply_changes(rows, {1: {"good": "false"}, 2: {"good": True}}).rows["good"].tolist()[:2] == [False, True]
+    with pytest.raises(UserError, match="column good: 'perhaps' is neither true nor false"):
+        apply_changes(rows, {1: {"good": "perhaps"}})

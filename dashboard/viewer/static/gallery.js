@@ -1,5 +1,9 @@
 // The gallery's elements: only cells in sight exist. Click, shift, ctrl, arrows select; a, r, u judge; 1 to 9 relabel.
-// (The third part of the gallery's module, after gallery_sheets.js and gallery_state.js.)
+
+import { decodeColumns, fetchColumns } from "./columns.js";
+import { element } from "./element.js";
+import { Sheets } from "./gallery_sheets.js";
+import { State, VERDICTS, asRows } from "./gallery_state.js";
 
 const GAP = 6;
 const OVERSCAN_ROWS = 1;
@@ -11,35 +15,18 @@ a accept · r reject · u undecided
 ctrl+z, ctrl+shift+z: undo, redo`;
 
 const galleries = (globalThis.__tomodeckGalleries ??= new Map()); // survive a remount with place and pictures
-const events = import(new URL("{{EVENTS_URL}}", location.origin));
 
-export default function ({ data, parentElement, setStateValue }) {
-  const slot = parentElement.querySelector("#gallery");
+export function mount(slot, data, send) {
   let gallery = galleries.get(data.owner);
   if (!gallery) galleries.set(data.owner, (gallery = new Gallery()));
-  let left = false;
-  events.then(
-    ({ Outbox }) => {
-      if (left) return;
-      gallery.attach(slot);
-      gallery.state.outbox ??= new Outbox();
-      gallery.state.outbox.connect(data.owner, data.acknowledged, (list) => setStateValue("outbox", list));
-      gallery.apply(data);
-    },
-    () => (slot.textContent = "The gallery could not be loaded: reload the page."),
-  );
+  const { state } = gallery;
+  gallery.attach(slot);
+  state.outbox.connect(data.owner, data.acknowledged, send);
+  gallery.apply(data);
   return () => {
-    left = true;
-    gallery.state.flush();
-    gallery.state.outbox?.disconnect();
+    state.flush();
+    state.outbox.disconnect();
   };
-}
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
 }
 
 class Gallery {
@@ -110,19 +97,17 @@ class Gallery {
     const mine = ++this.sequence;
     if (this.buffer?.key !== data.rows) {
       try {
-        const answer = await fetch(`/gallery/rows?key=${data.rows}`);
-        if (!answer.ok) throw new Error((await answer.json()).error);
-        const bytes = await answer.arrayBuffer();
+        const bytes = await fetchColumns(data.rows);
         if (mine !== this.sequence) return;
         this.buffer = { key: data.rows, bytes };
         this.say("");
       } catch (error) {
-        this.say(error instanceof TypeError ? "The server does not answer: is it still running?" : error.message);
+        this.say(error.message);
         return;
       }
     }
     const done = data.acknowledged[this.state.outbox.boot] ?? 0;
-    const selectedElsewhere = this.state.take(decodeRows(this.buffer.bytes), data.selected, done);
+    const selectedElsewhere = this.state.take(asRows(decodeColumns(this.buffer.bytes)), data.selected, done);
     this.look = data.look;
     this.perSheet = data.perSheet;
     this.sheetColumns = data.sheetColumns;
@@ -284,7 +269,7 @@ class Gallery {
 
   describe(place, verdict) {
     const { rows } = this.state;
-    const where = rows.tomograms.length > 1 ? ` in ${rows.tomograms[rows.tomogram[place]]}` : "";
+    const where = rows.tomogramNames.length > 1 ? ` in ${rows.tomogramNames[rows.tomogram[place]]}` : "";
     const score = Number.isNaN(rows.score[place]) ? "" : `, score ${Number(rows.score[place].toPrecision(4))}`;
     const [x, y, z] = ["x", "y", "z"].map((axis) => rows[axis][place].toFixed(0));
     const judged = verdict ? `, ${verdict}` : "";

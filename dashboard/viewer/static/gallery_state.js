@@ -1,35 +1,30 @@
 // What is known of the objects, what is selected, and what the person did that the page has not heard of yet.
-// No elements here. (The second part of the gallery's module.)
+// No elements here.
 
-const VERDICTS = ["", "accepted", "rejected"];
+import { Outbox } from "./events.js";
+
+export const VERDICTS = ["", "accepted", "rejected"];
 const QUIET_MS = 350; // a batch goes out when nothing was done for so long …
 const BRIEF_MS = 120; // (a selection: viewer and table follow it)
 const LONGEST_MS = 2000; // … or, while a key is held, so long after the first thing in it
 
-/** The bytes of gallery_rows.py as columns. */
-function decodeRows(buffer) {
-  const length = new DataView(buffer).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  let at = 4 + length;
-  const column = (Type) => {
-    const values = new Type(buffer.slice(at, at + header.count * Type.BYTES_PER_ELEMENT));
-    at += values.byteLength;
-    return values;
-  };
-  const rows = { count: header.count, tomograms: header.tomograms, classes: header.classes };
-  rows.id = column(Float64Array);
-  for (const name of ["x", "y", "z", "score"]) rows[name] = column(Float32Array);
-  rows.tomogram = column(Uint16Array);
-  rows.class = Array.from(column(Uint16Array), (place) => header.classes[place]);
-  rows.verdict = column(Uint8Array);
-  rows.place = new Map();
+/** The columns of gallery_rows.py by name, with the place of each id. */
+export function asRows({ count, columns }) {
+  const rows = { count, place: new Map() };
+  for (const { name, values, names } of columns) {
+    rows[name] = values;
+    if (names) rows[`${name}Names`] = names;
+  }
+  rows.class = Array.from(rows.class, (place) => rows.classNames[place]);
   rows.id.forEach((id, place) => rows.place.set(id, place));
   return rows;
 }
 
-class State {
+const NO_ROWS = { count: 0, place: new Map(), id: new Float64Array(), verdict: new Uint8Array(), class: [] };
+
+export class State {
   constructor() {
-    this.rows = decodeRows(emptyRows());
+    this.rows = NO_ROWS;
     this.selected = new Set(); // ids
     this.anchor = 0; // places
     this.focus = 0;
@@ -37,7 +32,7 @@ class State {
     this.verdicts = new Map();
     this.classes = new Map();
     this.selection = null; // {number} or {} while the page has not answered to the last one
-    this.outbox = null;
+    this.outbox = new Outbox();
     this.since = 0;
     this.timer = 0;
   }
@@ -125,7 +120,6 @@ class State {
     clearTimeout(this.timer);
     this.since = 0;
     const { outbox } = this;
-    if (!outbox) return;
     const { send } = outbox;
     outbox.send = null; // each event alone would rerun the page
     const group = (own, type, name) => {
@@ -151,12 +145,4 @@ class State {
     const waiting = outbox.mine();
     if (waiting.length) send?.(waiting);
   }
-}
-
-function emptyRows() {
-  const text = new TextEncoder().encode('{"count":0,"tomograms":[],"classes":[]}'.padEnd(44));
-  const bytes = new Uint8Array(4 + text.length);
-  new DataView(bytes.buffer).setUint32(0, text.length, true);
-  bytes.set(text, 4);
-  return bytes.buffer;
 }

@@ -1,12 +1,11 @@
 // Pictures: sheets of crops fetched from the server, a few ahead, the nearest first. Knows nothing of cells.
-// (gallery.py joins the gallery's files into one module; this is its first part.)
 
 const MOST_FETCHES = 3; // the server has few cores; what is asked later is then still wanted
 const KEPT_BYTES = 160 << 20;
 const RETRY_MS = 1500;
 const MOST_RETRIES = 4;
 
-class Sheets {
+export class Sheets {
   /** `arrived(index)` is called when a sheet can be drawn, `problem(sentence)` when one cannot be had. */
   constructor(arrived, problem) {
     this.arrived = arrived;
