@@ -2,12 +2,12 @@
 
 import { decodeColumns, fetchColumns } from "./columns.js";
 import { element } from "./element.js";
+import { CellEditor, plain, written } from "./object_grid_cells.js";
 import { FilterPanel } from "./object_grid_filter.js";
+import { Head } from "./object_grid_head.js";
 import { GridState } from "./object_grid_state.js";
 
 const ROW = 27; // pixels
-const LETTER = 6.8; // pixels of a letter or digit
-const SIDES = 12; // pixels beside the content of a cell
 const TALLEST = 8_000_000; // pixels of a scrolled element: browsers allow little more
 const HELP = `Click, shift-click, ctrl-click, arrows (shift extends), ctrl+a, Escape: select
 Double-click or Enter: edit a cell · Tab: the next one · Delete: delete the selected
@@ -33,6 +33,12 @@ class Grid {
   constructor() {
     this.state = new GridState();
     this.panel = new FilterPanel(this.state, () => this.refresh(true));
+    this.head = new Head(
+      this.state,
+      (name) => this.sort(name),
+      (wanted) => this.selectShown(wanted),
+    );
+    this.editor = new CellEditor(this);
     this.kept = new Map(); // bytes of the states seen last: undo goes back to them
     this.rows = [];
     this.focus = 0; // among the shown
@@ -40,7 +46,6 @@ class Grid {
     this.column = 0;
     this.top = 0;
     this.sequence = 0;
-    this.specs = [];
     this.build();
     new ResizeObserver(() => this.render()).observe(this.view);
     document.addEventListener("pointerdown", (event) => {
@@ -75,10 +80,8 @@ class Grid {
     this.view.setAttribute("role", "grid");
     this.view.setAttribute("aria-label", "Objects");
     this.view.setAttribute("aria-multiselectable", "true");
-    this.head = element("div", "head");
-    this.head.setAttribute("role", "row");
     this.space = element("div", "space");
-    this.view.append(this.head, this.space);
+    this.view.append(this.head.root, this.space);
     this.foot = element("div", "foot");
     for (const each of [this.undoButton, this.redoButton, this.deleteButton]) each.disabled = true;
     this.keepButton.hidden = true;
@@ -137,7 +140,14 @@ class Grid {
     this.key = data.rows;
     const elsewhere = state.take(anew ? () => decodeColumns(bytes) : null, data);
     this.colours = new Map(data.classes);
-    this.shape();
+    this.editor.keepUp();
+    const widths = this.head.take(data.columns);
+    if (widths) {
+      this.root.style.setProperty("--columns", widths);
+      this.column = Math.min(this.column, this.specs.length - 1);
+      for (const row of this.rows) row.remove();
+      this.rows = [];
+    }
     const at = state.at(focused);
     this.focus = this.anchor = Math.max(0, Math.min(at ?? this.focus, state.order.length - 1));
     if (elsewhere && state.selected.size) this.showSelected();
@@ -145,80 +155,20 @@ class Grid {
     this.refresh();
   }
 
-  /** The columns that are shown, and the head above them. */
-  shape() {
-    const { columns } = this.state;
-    const specs = this.data.columns.filter(({ name }) => {
-      return columns.has(name) && !(name === "tomogram" && columns.get(name).names.length < 2);
-    });
-    const wanted = JSON.stringify(specs);
-    if (wanted === this.shaped) return this.markHead();
-    this.shaped = wanted;
-    this.specs = specs;
-    this.column = Math.min(this.column, specs.length - 1);
-    this.root.style.setProperty("--columns", `26px ${specs.map((spec) => this.width(spec)).join(" ")}`);
-    this.heads = specs.map(({ name, label }) => {
-      const made = element("button", columns.get(name).names ? "" : "number", label);
-      made.type = "button";
-      made.tabIndex = -1;
-      made.setAttribute("role", "columnheader");
-      made.onclick = () => {
-        this.state.sortBy(name);
-        this.focus = this.anchor = 0;
-        this.view.scrollTop = 0;
-        this.markHead();
-        this.refresh();
-      };
-      return made;
-    });
-    this.every = element("input");
-    this.every.type = "checkbox";
-    this.every.tabIndex = -1;
-    this.every.setAttribute("aria-label", "Select all that are shown");
-    this.every.onclick = () => {
-      this.selectShown(this.every.checked);
-      this.refresh();
-    };
-    const corner = element("span", "mark");
-    corner.append(this.every);
-    this.head.replaceChildren(corner, ...this.heads);
-    for (const row of this.rows) row.remove();
-    this.rows = [];
-    this.markHead();
+  get specs() {
+    return this.head.specs;
   }
 
-  /** What a column needs for its name and its longest content, in reason; columns of words share what is left. */
-  width({ name, label, digits }) {
-    const { values, names } = this.state.columns.get(name);
-    let longest = label.length + 1; // room for the arrow of the order
-    if (names) {
-      longest = label.length; // these have room to spare
-      for (const word of names) longest = Math.max(longest, word.length);
-      const dot = name === "class" ? 14 : 0;
-      return `minmax(${Math.min(16, longest) * LETTER + SIDES + dot}px, 1fr)`;
-    }
-    let [low, high] = [Infinity, -Infinity];
-    for (const value of values) {
-      if (value < low) low = value;
-      if (value > high) high = value;
-    }
-    for (const value of [low, high]) if (Number.isFinite(value)) longest = Math.max(longest, written(value, digits).length);
-    return `${longest * LETTER + SIDES}px`;
-  }
-
-  markHead() {
-    const { name, falling } = this.state.sort;
-    this.specs.forEach((spec, index) => {
-      const sorted = spec.name === name ? (falling ? "descending" : "ascending") : "none";
-      this.heads[index].setAttribute("aria-sort", sorted);
-    });
+  sort(name) {
+    this.state.sortBy(name);
+    this.refresh(true);
   }
 
   scrolled() {
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
-      this.stopEditing(true);
+      this.editor.stop(true);
       this.render();
     });
   }
@@ -340,10 +290,7 @@ class Grid {
     this.deleteButton.textContent = seen ? `Delete ${number(seen)}` : "Delete";
     this.keepButton.hidden = shown === total;
     this.keepButton.textContent = `Keep these ${number(shown)}`;
-    if (this.every) {
-      this.every.checked = seen > 0 && seen === shown;
-      this.every.indeterminate = seen > 0 && seen < shown;
-    }
+    this.head.mark(seen, shown);
   }
 
   // Selecting
@@ -372,6 +319,7 @@ class Grid {
     const { state } = this;
     const hidden = [...state.selected].filter((id) => !state.shows(id));
     state.select(wanted ? [...hidden, ...this.range(0, state.order.length - 1)] : hidden);
+    this.refresh();
   }
 
   clicked(event, edits = false) {
@@ -384,7 +332,7 @@ class Grid {
     if (index >= 0) this.column = index;
     if (edits) {
       this.refresh();
-      if (index >= 0) this.beginEditing();
+      if (index >= 0) this.editor.begin();
       return;
     }
     const id = state.ids[state.order[row.at]];
@@ -438,7 +386,7 @@ class Grid {
       this.column = Math.max(0, Math.min(this.specs.length - 1, next));
       return true;
     }
-    if (event.key === "Enter" || event.key === "F2") this.beginEditing();
+    if (event.key === "Enter" || event.key === "F2") this.editor.begin();
     else if (event.key === "Escape") state.select([]);
     else if (event.key === "Delete") this.delete();
     else return false;
@@ -484,101 +432,8 @@ class Grid {
     event.preventDefault();
   }
 
-  // Editing a cell
-
-  beginEditing() {
-    const spec = this.specs[this.column];
-    if (!this.state.order.length) return;
-    if (!spec.editable) {
-      this.say(`${spec.label} cannot be edited here${spec.name === "verdict" ? ": judge in the gallery" : ""}.`);
-      return;
-    }
-    this.reveal(this.focus);
-    this.render();
-    const row = this.rows.find((each) => !each.hidden && each.at === this.focus);
-    const cell = row.cells[this.column];
-    const place = this.state.order[this.focus];
-    const field = element("input");
-    field.value = plain(this.state.content(place, spec.name));
-    field.setAttribute("aria-label", `${spec.label} of object ${this.state.ids[place]}`);
-    if (spec.name === "class") {
-      const names = element("datalist");
-      names.id = "object-classes";
-      names.append(...[...this.colours.keys()].map((name) => Object.assign(element("option"), { value: name })));
-      field.setAttribute("list", names.id);
-      cell.replaceChildren(field, names);
-    } else {
-      cell.replaceChildren(field);
-    }
-    cell.editing = true;
-    this.editing = { cell, field, place, spec, before: field.value };
-    field.onkeydown = (event) => this.typed(event);
-    field.onblur = () => this.stopEditing(true);
-    field.focus({ preventScroll: true });
-    field.select();
-  }
-
-  typed(event) {
-    event.stopPropagation();
-    const { key } = event;
-    if (key !== "Enter" && key !== "Tab" && key !== "Escape") return;
-    event.preventDefault();
-    if (!this.stopEditing(key !== "Escape")) return;
-    this.view.focus({ preventScroll: true });
-    if (key !== "Tab") return;
-    const way = event.shiftKey ? -1 : 1;
-    let next = this.column + way;
-    while (this.specs[next] && !this.specs[next].editable) next += way;
-    if (!this.specs[next]) return;
-    this.column = next;
-    this.refresh();
-    this.beginEditing();
-  }
-
-  /** Take the field away, and what stands in it if it is wanted; false when it cannot be taken. */
-  stopEditing(wanted) {
-    if (!this.editing) return true;
-    const { cell, field, place, spec, before } = this.editing;
-    const text = field.value.trim();
-    const numeric = !this.state.columns.get(spec.name).names;
-    const number = text === "" ? null : Number(text.replace(",", "."));
-    const changed = wanted && text !== before;
-    let problem = "";
-    if (changed && numeric && Number.isNaN(number)) problem = `${spec.label}: ${text} is not a number.`;
-    if (changed && numeric && number === null && "xyz".includes(spec.name)) problem = `${spec.label} needs a number.`;
-    if (changed && spec.name === "class" && !text) problem = "A class needs a name.";
-    this.say(problem);
-    if (problem && field.isConnected && this.root.getRootNode().activeElement === field) return false;
-    this.editing = null;
-    field.onblur = null;
-    cell.editing = false;
-    cell.shown = null;
-    const id = this.state.ids[place];
-    if (changed && !problem) {
-      this.state.edit(place, spec.name, numeric ? number : text);
-      this.confirm(this.state.edited);
-    }
-    const at = this.state.at(id);
-    if (at !== undefined) this.focus = at;
-    this.refresh();
-    return true;
-  }
-
   say(sentence) {
     this.notice.textContent = sentence;
     this.notice.hidden = !sentence;
   }
-}
-
-/** A cell as it is shown: numbers with their digits, nothing for unknown ones. */
-function written(content, digits) {
-  if (typeof content === "string") return content;
-  if (Number.isNaN(content)) return "";
-  return digits === null ? String(Number(content.toPrecision(6))) : content.toFixed(digits);
-}
-
-/** A cell as it is copied and edited: the number itself, as far as it was sent. */
-function plain(content) {
-  if (typeof content === "string") return content;
-  return Number.isNaN(content) ? "" : String(Number(content.toPrecision(7)));
 }
