@@ -161,8 +161,7 @@ export class GridState {
       if (ranks) return ranks[value];
       return Number.isNaN(value) ? Infinity : sign * value;
     });
-    const places = Uint32Array.from(keys, (_, place) => place);
-    return places.sort((a, b) => (keys[a] === keys[b] ? a - b : keys[a] - keys[b]));
+    return stableOrder(keys);
   }
 
   sortBy(name) {
@@ -279,6 +278,26 @@ export class GridState {
 
 function verdict(word) {
   return VERDICTS.includes(word) ? word : VERDICTS[UNDECIDED];
+}
+
+/**
+ * The places of `keys` in ascending order, equal ones as they come. A typed array sorts itself ten times as fast without
+ * a function that compares; where a key stands among the sorted ones then tells its place.
+ */
+function stableOrder(keys) {
+  const sorted = Float64Array.from(keys).sort();
+  const taken = new Uint32Array(keys.length); // how many equal ones went before, at the first of them
+  const order = new Uint32Array(keys.length);
+  for (let place = 0; place < keys.length; place++) {
+    let [low, high] = [0, keys.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sorted[middle] < keys[place]) low = middle + 1;
+      else high = middle;
+    }
+    order[low + taken[low]++] = place;
+  }
+  return order;
 }
 
 function placesOf(passes) {
