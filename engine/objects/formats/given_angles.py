@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.objects.formats.notes import note
+from engine.words import plural
 
 LARGEST = 720.0
 """Degrees; refinements leave angles of some turns (456°), not more."""
@@ -33,12 +34,12 @@ def sensible_angles(angles: np.ndarray, path: str | Path, names: Sequence[str]) 
     absurd = size > LARGEST
     if absurd.any():
         worst = tuple(np.unravel_index(np.nanargmax(size), size.shape))
-        note(
-            f"{path} has {int(absurd.any(axis=1).sum())} objects with angles beyond {LARGEST:g} degrees (the largest "
-            f"is {names[int(worst[1])]} = {angles[worst]:.10g}): they are taken modulo 360; if radians were converted "
-            "to degrees twice, divide the angles by 57.29578 and read the list again."
-        )
         rows = absurd.any(axis=1)
+        note(
+            f"{path} has {plural(int(rows.sum()), 'object')} with angles beyond {LARGEST:g} degrees (the largest is "
+            f"{names[int(worst[1])]} = {angles[worst]:.10g}): they are taken modulo 360; if radians were converted to "
+            "degrees twice, divide the angles by 57.29578 and read the list again."
+        )
         angles = angles.copy()
         angles[rows] = (angles[rows] + 180.0) % 360.0 - 180.0
     elif np.nanmax(size, initial=0.0) <= RADIANS:

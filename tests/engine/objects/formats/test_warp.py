@@ -121,7 +121,7 @@ def test_real_list(tmp_path: Path, data_folder: Path) -> None:
     with collected() as notes:
         table = warp.read(path, tomograms)
     # 67.5° converted from radians to degrees twice: said, and taken modulo 360.
-    assert len(notes) == 1 and "1218 objects with angles beyond 720 degrees" in notes[0] and "57.29578" in notes[0]
+    assert len(notes) == 1 and "1,218 objects with angles beyond 720 degrees" in notes[0] and "57.29578" in notes[0]
     assert set(table.rows["tomogram"]) == set(tomograms) and len(table) == 1218
     row = table.rows.loc[0]
     assert row["x"] == pytest.approx(354.242 * 4.0 / 10.0)  # pixels of the images, 4 Å
