@@ -44,7 +44,7 @@ def test_absurd_angles() -> None:
     with collected() as notes:
         angles = sensible_angles(given, Path("a.star"), NAMES)
     np.testing.assert_allclose(angles, [[-92.535, 10.0, np.nan], [456.0, -719.0, 3.0]])
-    assert len(notes) == 1 and "has 1 object with" in notes[0] and "phi = 3867.465)" in notes[0] and "57.29578" in notes[0]
+    assert len(notes) == 1 and "1 object with" in notes[0] and "phi = 3867.465)" in notes[0] and "57.29578" in notes[0]
     assert given[0, 0] == 3867.465
 
 
