@@ -82,6 +82,7 @@ def take(page: Page, address: str, name: str, tomogram: str = "phantom", part: s
     if name != "train":
         page.wait_for_function("globalThis.__tomodeckViewer?.lastPaint")
     page.wait_for_function("!document.body.innerText.includes('Computing …')")
+    page.wait_for_function('!document.querySelector("[data-testid=stSkeleton]")')
     time.sleep(3)
     page.screenshot(path=PICTURES / f"{name}.png")
 

@@ -76,9 +76,9 @@ def run(
 ) -> None:
     """Run a task in a project and wait for it; it also stands on the Jobs page."""
     from engine.project import Project
-    from engine.tasks import read_parameters
+    from engine.tasks import find_task, read_checked
 
-    _run_task(Project.open(project), task, read_parameters(params), as_json)
+    _run_task(Project.open(project), task, read_checked(params, find_task(task)), as_json)
 
 
 @app.command(epilog="Example: python -m engine demo ~/projects/demo")

@@ -4,6 +4,7 @@ From one such model come a form, a YAML file, the command line, and messages tha
 floor: edits of tables and tasks both describe themselves with it.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -61,21 +62,50 @@ def parameter(
 def validation_sentence(model: type[BaseModel], error: ValidationError, where: str = "") -> str:
     """The first problem that pydantic found, as one sentence for a person."""
     problems = error.errors()
-    first = problems[0]
-    location = ".".join(str(part) for part in first["loc"])
     prefix = f"{where}: " if where else ""
     more = f" ({len(problems) - 1} more wrong)" if len(problems) > 1 else ""
-    if first["type"] == "missing":
-        return f"{prefix}{location} is missing: add it{more}."
-    if first["type"] in ("string_too_short", "too_short") and not first["input"]:
-        return f"{prefix}{location} is empty: choose {'one' if first['input'] == '' else 'at least one'}{more}."
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(model.model_fields)
-        return f"{prefix}{location} is not a parameter here (known: {known or 'none'}){more}."
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] in ("dict_type", "list_type", "tuple_type"):
-        message = f"it must be {'pairs of a name and a value' if first['type'] == 'dict_type' else 'a list'}"
+    words = problem_words(model, problems[0])
+    if not problems[0]["loc"]:  # a rule between fields: the sentence begins with its own words
+        words = words[0].upper() + words[1:]
+    return f"{prefix}{words}{more}."
+
+
+def problem_words(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    """One of the problems that pydantic found in a `model`, without a full stop."""
+    kind, given = problem["type"], problem["input"]
+    location = ".".join(str(part) for part in problem["loc"])
+    if kind == "missing":
+        return f"{location} is missing: add it"
+    if kind in ("string_too_short", "too_short") and not given:
+        return f"{location} is empty: choose {'one' if given == '' else 'at least one'}"
+    if kind == "extra_forbidden":
+        return f"{location} is not a parameter here (known: {', '.join(model.model_fields) or 'none'})"
+    message = problem["msg"].removeprefix("Value error, ")
+    if kind.startswith("model_"):
+        message = "expected parameters, each as 'name: value' in a line of its own"
+    elif kind in ("dict_type", "list_type", "tuple_type"):
+        message = f"it must be {'pairs of a name and a value' if kind == 'dict_type' else 'a list'}"
+    elif kind.startswith("int_"):
+        message = "it must be a whole number"
+    elif kind.startswith("float_") or kind == "finite_number":
+        message = "it must be a number"
+    elif kind.startswith("bool_"):
+        message = "it must be true or false"
+    elif kind == "string_type":
+        message = "it must be text"
+    elif kind == "literal_error":
+        message = f"choose {problem['ctx']['expected'].replace(' or ', ', ')}"
+    elif kind in _LIMITS:
+        limit, words = _LIMITS[kind]
+        message = f"it must be {words.format(problem['ctx'][limit])}"
     if not location:  # a rule between fields: its message names them
-        return f"{prefix}{message[0].upper()}{message[1:]}{more}."
-    message = message[0].lower() + message[1:]
-    return f"{prefix}{location} = {quoted(first['input'])} is not allowed: {message}{more}."
+        return message
+    return f"{location} = {quoted(given)} is not allowed: {message[0].lower()}{message[1:]}"
+
+
+_LIMITS = {
+    "greater_than_equal": ("ge", "{} or more"),
+    "greater_than": ("gt", "more than {}"),
+    "less_than_equal": ("le", "{} or less"),
+    "less_than": ("lt", "less than {}"),
+}

@@ -80,7 +80,8 @@ def shown(project: Project, tomogram: Tomogram, raw: dict[str, object]) -> None:
         # What was found is kept: while limits move, it stays the same.
         checked = parameters()
         keys = [k for k in checked.segmentations if k.split("__", 1)[0] == tomogram.name]
-        state = [project.segmentation(k).path.stat().st_mtime_ns for k in keys[:1]]
+        of_models = sorted((project.root / "models").glob("*/model.yaml"))  # they hold limits, which can be fitted anew
+        state = [path.stat().st_mtime_ns for path in (*(project.segmentation(k).path for k in keys[:1]), *of_models)]
         asked = (keys[:1], state, box, checked.finding())
         known: tuple[object, tuple[Clustered, Box]] | None = st.session_state.get("cluster-found")
         if known is None or known[0] != asked:

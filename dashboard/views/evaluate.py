@@ -12,7 +12,7 @@ from dashboard.widgets.evaluation_form import Asked, command, evaluation_form, s
 from dashboard.widgets.evaluation_layers import KINDS, judged_layers
 from dashboard.widgets.evaluation_plots import class_figure, distance_figure, score_figure
 from dashboard.widgets.frame import empty, explained, header
-from dashboard.widgets.numbers import dashed, plural
+from dashboard.widgets.numbers import plural
 from dashboard.widgets.viewing import Goto, overlay_layers, viewer
 from engine.errors import UserError
 from engine.evaluation import ALL, Evaluation, Settings, average_precision, find_metric, of_known_class
@@ -28,6 +28,9 @@ NONE = {
     "false_picks": "No prediction is false.",
     "matches": "Nothing was found.",
 }
+NONE_HERE = "–"
+"""What a table shows where there is no value; Streamlit's own word is None."""
+
 PLOT: dict[str, Any] = {"config": {"displayModeBar": False}}
 
 
@@ -87,12 +90,13 @@ def scores(asked: Asked, found: Evaluation) -> None:
         }
     )
     measures = ("Precision", "Recall", "F1", beta)
-    score = {n: st.column_config.NumberColumn(width=56) for n in measures}
+    score = {n: st.column_config.NumberColumn(format="%.3f", width=56) for n in measures}
     words = {"Within (Å)": 66, "Found": 84, "False": 84, "Random recall": 98, "Random F1": 98}
     right = {n: st.column_config.TextColumn(alignment="right", width=width) for n, width in words.items()}
     st.dataframe(
-        dashed(shown, measures),
+        shown,
         hide_index=True,
+        placeholder=NONE_HERE,
         height="auto" if len(shown) <= FEW_ROWS else 230,
         key="evaluate-scores",
         column_config={"Class": st.column_config.TextColumn(width=88), **score, **right},
@@ -172,6 +176,7 @@ def listed(found: Evaluation) -> tuple[str, pd.Series] | None:
     selection = st.dataframe(
         shown,
         hide_index=True,
+        placeholder=NONE_HERE,
         height=LIST_HEIGHT,
         on_select="rerun",
         selection_mode="single-row",
@@ -292,8 +297,9 @@ def compare_all(project: Project, names: list[str], asked: Asked) -> None:
     )
     measures = ("Precision", "Recall", "F1", beta, "Random F1")
     st.dataframe(
-        dashed(shown.sort_values("F1", ascending=False, kind="stable"), measures),
+        shown.sort_values("F1", ascending=False, kind="stable"),
         hide_index=True,
+        placeholder=NONE_HERE,
         height="auto" if len(shown) <= 2 * FEW_ROWS else 420,
         key="evaluate-comparison",
         column_config={
@@ -302,7 +308,7 @@ def compare_all(project: Project, names: list[str], asked: Asked) -> None:
                 n: st.column_config.NumberColumn(format="localized", width=70)
                 for n in ("Objects", "Found", "Missed", "False")
             },
-            **{n: st.column_config.NumberColumn(width=80) for n in measures},
+            **{n: st.column_config.NumberColumn(format="%.3f", width=80) for n in measures},
         },
     )
     for note, those in rows[rows["problem"].fillna("") != ""].groupby("problem", sort=False)["predictions"]:

@@ -12,13 +12,14 @@ from dashboard.widgets.task_form import task_form
 from dashboard.widgets.training_course import course
 from dashboard.widgets.training_data import training_data_part
 from dashboard.widgets.training_rounds import is_of_round, prepared_round, prepared_values, rounds_part
-from engine.jobs import JobRecord, read_job
+from engine.jobs import JobRecord, launch, read_job
 from engine.project import Project, Segmentation
 from engine.project.models import Model
-from engine.tasks import find_task
+from engine.tasks import find_task, read_parameters
 
 SHOWN = "train.shown"
 FOLLOWED = "train.followed"
+RESUME = "From the last checkpoint with the parameters it began with, as if it had not stopped."
 
 
 def form(project: Project, targets: list[Segmentation]) -> dict[str, object]:
@@ -64,6 +65,10 @@ def last_run(project: Project, next_round: bool) -> JobRecord | None:
         if st.button("Segment tomograms with it", key="to-segment"):
             st.session_state["segment-with"] = name
             st.switch_page(page("segment"))
+        if job.state != "done" and st.button("Go on with its training", key="resume", help=RESUME):
+            asked = read_parameters(job.folder / "params.yaml")
+            launch(project, "train", {**asked, "name": name, "resume": True})
+            st.rerun()
     followed = "" if job is None else job.id
     if followed and st.session_state.get(FOLLOWED, followed) != followed:  # a new one: its curves are what matters now
         st.session_state[SHOWN] = "Training"

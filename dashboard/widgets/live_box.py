@@ -141,8 +141,9 @@ def live_box(
 
 
 def _file_states(project: Project, tomogram: Tomogram) -> tuple[Any, ...]:
-    """The state of every file that an answer may come from."""
-    files = (tomogram.path, *(s.path for s in project.segmentations(tomogram.name)))
+    """The state of every file that an answer may come from: of models too, whose weights and limits may be new."""
+    models = (project.root / "models").glob("*/model.yaml")
+    files = (tomogram.path, *(s.path for s in project.segmentations(tomogram.name)), *models)
     return tuple((path, path.stat().st_mtime_ns) for path in files)
 
 

@@ -1,14 +1,10 @@
 """Numbers as people read them: units beside them, three significant digits, times and sizes in words."""
 
-from collections.abc import Sequence
 from datetime import datetime
-
-import pandas as pd
-from pandas.io.formats.style import Styler
 
 from engine.words import plural
 
-__all__ = ["dashed", "duration", "moment", "plural", "shape", "size", "voxel_size"]
+__all__ = ["duration", "moment", "plural", "shape", "size", "voxel_size"]
 
 
 def size(n_bytes: float) -> str:
@@ -46,8 +42,3 @@ def voxel_size(angstrom: tuple[float, float, float]) -> str:
     if max(angstrom) - min(angstrom) < 1e-3 * max(angstrom):
         return f"{sum(angstrom) / 3:.4g}"
     return " × ".join(f"{v:.4g}" for v in angstrom)
-
-
-def dashed(table: pd.DataFrame, measures: Sequence[str]) -> Styler:
-    """A table whose `measures` have three digits, and a dash where there is none: Streamlit itself writes None."""
-    return table.style.format("{:.3f}", subset=list(measures), na_rep="–")

@@ -90,10 +90,14 @@ def task_form(
         for column, (name, field) in zip(st.columns(len(row)), row, strict=True):
             with column:
                 values[name] = _field(task, name, field, choices, start)
+    set_so_far = {n: st.session_state.get(_key(task, n), _default(n, f, start)) for n, f in advanced} | values
+    advanced = [(name, field) for name, field in advanced if _matters(field, set_so_far)]
     if advanced:
         changed = sum(_changed(task, name, field, start) for name, field in advanced)
         title = f"Advanced ({changed} changed)" if changed else "Advanced"
-        with st.expander(title):
+        # A browser folds it anew with every new title, so how it stands now is said with the title.
+        folder = _key(task, "advanced-fields")
+        with st.expander(title, expanded=bool(st.session_state.get(folder)), key=folder, on_change="rerun"):
             for name, field in advanced:
                 values[name] = _field(task, name, field, choices, start)
     return values

@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.widgets.numbers import duration, size
+from dashboard.widgets.numbers import duration, plural, size
 from engine.errors import UserError
 from engine.project import Project
 from engine.tasks import find_task, validated
-from engine.tasks.train import estimated, training_data
+from engine.tasks.train import estimated, training_data, visible_leaks
 from engine.tasks.train_parameters import TrainParameters
 
 
@@ -39,6 +39,11 @@ def training_data_part(project: Project, raw: Mapping[str, Any]) -> None:
             classes = {known.name: known.label for known in data.classes}
             own = {name: line[name] if counts is None else counts.get(label, 0) for name, label in classes.items()}
             held.append({"Role": role, **own})
+    # Such as membranes put under the objects: there, but no objects that could be counted.
+    names = [known.name for known in data.classes]
+    unlisted = [n for n in names if not any(line[n] for line in lines) and any(own[n] for own in held)]
+    for line in lines:
+        line |= dict.fromkeys(unlisted)
     counted = "objects" if any(pair.objects is not None for pair in data.pairs) else "voxels"
     st.markdown(f"**Data** :gray[{counted} of each class]")
     st.dataframe(pd.DataFrame(lines), hide_index=True)
@@ -49,9 +54,14 @@ def training_data_part(project: Project, raw: Mapping[str, Any]) -> None:
             ":orange[No validation targets: nothing will show whether the network learns by heart. Keep one tomogram "
             "for it.]"
         )
-    for sentence in absent_classes(held, [known.name for known in data.classes]):
+    for leak in () if parameters.allow_leakage else visible_leaks(data):
+        st.caption(f":orange[Validation has seen what the network learns: {leak}; choose other tomograms for it.]")
+    for sentence in absent_classes(held, names):
         st.caption(f":orange[{sentence}]")
-    _estimate(project, parameters)
+    if unlisted:
+        st.caption(f"In the targets, though not among the objects: {', '.join(unlisted)}.")
+    judged = len(data.validation) if parameters.object_scores and counted == "objects" else 0
+    _estimate(project, parameters, judged)
 
 
 def absent_classes(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
@@ -74,7 +84,8 @@ def absent_classes(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> 
     return found
 
 
-def _estimate(project: Project, parameters: TrainParameters) -> None:
+def _estimate(project: Project, parameters: TrainParameters, judged: int) -> None:
+    """The button and what came of it; `judged` whole tomograms are searched for objects, whose time is not measured."""
     question = parameters.model_dump_json()
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Estimate time and memory", help="Runs one step of training on this machine."):
@@ -94,6 +105,8 @@ def _estimate(project: Project, parameters: TrainParameters) -> None:
             f"{duration(found.seconds_per_epoch)} per epoch, {duration(found.seconds)} in all on this machine; "
             f"{size(found.peak_bytes)} of {size(found.free_bytes)} free memory"
         )
+        if judged:
+            words += f"; finding objects in {plural(judged, 'whole validation tomogram')} comes on top"
         st.caption(words if found.fits else f":orange[{words}: choose a smaller patch or batch.]")
 
 

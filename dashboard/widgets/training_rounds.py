@@ -45,7 +45,7 @@ def history(rounds: Sequence[Round]) -> None:
     st.plotly_chart(rounds_figure(rounds), key="rounds.figure", config={"displayModeBar": False})
     table = round_table(rounds)
     right = st.column_config.TextColumn(alignment="right")
-    st.dataframe(table, hide_index=True, column_config=dict.fromkeys(table.columns[3:], right))
+    st.dataframe(table, hide_index=True, column_config=dict.fromkeys(table.columns[2:-1], right))
     judged = {each.validation for each in rounds if each.validation}
     if len(judged) > 1:
         names = " · ".join(sorted(", ".join(names) for names in judged))
@@ -53,7 +53,10 @@ def history(rounds: Sequence[Round]) -> None:
 
 
 def round_table(rounds: Sequence[Round]) -> pd.DataFrame:
-    """One line for each model; the change is that of the objects' F1, or of the voxels' where that is not known."""
+    """One line for each model, what counts first, where a narrow page shows it.
+
+    The change is that of the objects' F1, or of the voxels' where that is not known.
+    """
     by_name = {each.model: each for each in rounds}
     lines = []
     for each in sorted(rounds, key=lambda r: r.number):
@@ -62,13 +65,13 @@ def round_table(rounds: Sequence[Round]) -> pd.DataFrame:
             {
                 "Round": each.number,
                 "Model": each.model,
-                "After": each.parent or "",
-                "Accepted": _count(each.accepted),
-                "Rejected": _count(each.rejected),
-                "Left open": _count(each.undecided),
                 "F1 voxels": _score(each.voxel_f1),
                 "F1 objects": _score(each.object_f1),
                 "Change": "" if before is None else _change(before, each),
+                "Accepted": _count(each.accepted),
+                "Rejected": _count(each.rejected),
+                "Left open": _count(each.undecided),
+                "After": each.parent or "",
             }
         )
     return pd.DataFrame(lines)

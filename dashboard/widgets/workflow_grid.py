@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from engine.tasks.workflows import SideBySide, Workflow, WorkflowPreview
 from engine.volumes import to_display
+from engine.words import plural
 
 PIXELS = 336
 """Side of a picture: sharp at 168 CSS pixels on dense screens."""
@@ -118,4 +119,4 @@ def caption(preview: WorkflowPreview) -> str:
     if preview.labels is None:
         return "no result"
     share = f"{100 * preview.share:.3g} % of voxels"
-    return f"no picks · {share}" if preview.problem else f"{len(preview.picks):,} picks · {share}"
+    return f"no picks · {share}" if preview.problem else f"{plural(len(preview.picks), 'pick')} · {share}"

@@ -71,10 +71,12 @@ class Settings:
         find_metric(self.metric)
         for name, value in (("distance", self.distance), ("multiplier", self.multiplier), ("beta", self.beta)):
             if not (np.isfinite(value) and value > 0):
-                raise UserError(f"{name} = {value:g} is not allowed: it must be greater than 0.")
+                raise UserError(f"{name} = {value:g} is not allowed: it must be a finite number greater than 0.")
         for name, radius in self.radii:
             if not (np.isfinite(radius) and radius > 0):
-                raise UserError(f"The radius of {name}, {radius:g} Å, is not allowed: it must be greater than 0.")
+                raise UserError(
+                    f"The radius of {name}, {radius:g} Å, is not allowed: it must be a finite number greater than 0."
+                )
         if self.repeats < 0:
             raise UserError(f"repeats = {self.repeats} is not allowed: it must be 0 (no random baseline) or more.")
         if self.lower_z is not None and self.upper_z is not None and self.lower_z > self.upper_z:

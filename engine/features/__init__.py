@@ -8,7 +8,7 @@ from engine.features.clustering import METHODS
 from engine.features.lamella import LamellaSuggestion, suggest_lamella
 from engine.features.models import POOLED, Model, fit_each, fit_pooled, pooled_windows
 from engine.features.modes import MODES
-from engine.features.parameters import S1Parameters, slices_to_fit
+from engine.features.parameters import S1Parameters, check_room, slices_to_fit
 from engine.features.preparation import RADIUS, approximate_range, blur, normalise
 from engine.features.prepared import Prepared, prepare, running_on
 from engine.features.segmentation import S1Result, label, segment, segment_each, segment_prepared
@@ -25,6 +25,7 @@ __all__ = [
     "S1Result",
     "approximate_range",
     "blur",
+    "check_room",
     "fit_each",
     "fit_pooled",
     "label",

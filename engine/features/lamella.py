@@ -21,6 +21,9 @@ SMOOTHING = 1.5
 CONTRAST = 1.08
 """The spread inside must exceed that outside so many times for bounds to be suggested."""
 
+GAP = 4
+"""Half the slices that may lie between two parts of the specimen."""
+
 WIDTH = 1024
 """Rows and columns that are looked at, at most, in the middle of a slice."""
 
@@ -72,7 +75,9 @@ def suggest_lamella(volume: Any) -> LamellaSuggestion:
     if inside <= CONTRAST * outside or depth < 12:
         return everything
     above = smooth > outside + 0.3 * (inside - outside)  # where the specimen begins, not where it is full
-    groups, count = ndimage.label(ndimage.binary_closing(above, iterations=4))
+    # The first and last slices are repeated outside: there, a closing would otherwise take as many slices off.
+    closed = ndimage.binary_closing(np.pad(above, GAP, mode="edge"), iterations=GAP)[GAP:-GAP]
+    groups, count = ndimage.label(closed)
     sizes = ndimage.sum_labels(above, groups, range(1, count + 1))
     members = np.flatnonzero(groups == 1 + int(np.argmax(sizes)))
     lower, upper = int(members[0]), int(members[-1]) + 1

@@ -92,18 +92,22 @@ def slices_of(volume: np.ndarray, parameters: S1Parameters) -> tuple[int, int]:
     """
     size = parameters.neighbourhood_size
     check_shape(volume)
-    if min(volume.shape) < size:
-        shape = " × ".join(str(n) for n in volume.shape)
-        raise UserError(
-            f"The volume has {shape} voxels (z, y, x), less than one neighbourhood of {size} × {size} × {size}: "
-            "choose a larger region or a smaller neighbourhood size."
-        )
+    check_room(volume.shape, size)
     lower, upper = slices_to_fit(volume.shape[0], size, parameters.lower_z, parameters.upper_z)
     if (upper - lower - size + 1) * (volume.shape[1] - size + 1) * (volume.shape[2] - size + 1) < 2:
         raise UserError(
             "The region holds a single neighbourhood, two clusters need at least two: choose a larger region."
         )
     return lower, upper
+
+
+def check_room(shape: tuple[int, ...], size: int) -> None:
+    """Raise a `UserError` unless a volume of `shape` (z, y, x) holds a neighbourhood of `size`."""
+    if min(shape) < size:
+        raise UserError(
+            f"The volume has {' × '.join(map(str, shape))} voxels (z, y, x), less than one neighbourhood of "
+            f"{size} × {size} × {size}: choose a larger region or a smaller neighbourhood size."
+        )
 
 
 def slices_to_fit(depth: int, size: int, lower_z: int | None, upper_z: int | None) -> tuple[int, int]:

@@ -38,9 +38,10 @@ def particle_mask(
     mask = np.zeros(labels.shape, bool)
     np.equal(labels[lower : upper + 1], particle_cluster, out=mask[lower : upper + 1])
     if not mask.any():
+        there = _census(labels[lower : upper + 1])
         raise UserError(
             f"No voxel in the slices {lower} … {upper} has the label {particle_cluster}. "
-            f"There are: {_census(labels[lower : upper + 1])}."
+            + (f"There are: {there}." if there else "Only the border, which has no label, lies there: choose others.")
         )
     return mask
 

@@ -233,7 +233,7 @@ class Project:
         for found in self.segmentations(key.split("__", 1)[0]):
             if found.key == key:
                 return found
-        raise UserError(f"This project has no segmentation {key!r}.")
+        raise UserError(f"This project has no segmentation {key!r}: segment a tomogram first, or check the name.")
 
     def segmentation_path(self, tomogram: str, name: str) -> Path:
         """Where the label map `name` of `tomogram` belongs. Raises UserError for a name that cannot be a file's."""

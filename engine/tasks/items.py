@@ -45,8 +45,8 @@ def run_items(job: Job, names: Sequence[str], work: Callable[[str, Callable[[flo
             line = work(name, progress)
         except UserError as error:
             job.item(name, "failed", str(error))
-            job.log(f"{name}: {error}")
             failed.append((name, str(error)))
+            job.log(_told(failed[-1]))
         else:
             job.item(name, "skipped" if line.startswith("kept") else "done", line)
             job.log(f"{name}: {line}")
@@ -56,7 +56,7 @@ def run_items(job: Job, names: Sequence[str], work: Callable[[str, Callable[[flo
 
 def failure_sentence(failed: Sequence[Failure], total: int) -> str:
     """What to say when some of `total` items failed: which ones, and why the first of them did."""
-    first = ": ".join(failed[0])
+    first = _told(failed[0])
     if total == 1:
         return first
     names = list(dict.fromkeys(name for name, _ in failed))
@@ -67,6 +67,12 @@ def failure_sentence(failed: Sequence[Failure], total: int) -> str:
         return f"All {total} failed: {which}.{FIRST}{first}"
     which = f" Failed: {which}." if len(names) > 1 else ""
     return f"{len(failed)} of {total} failed; the others are done.{which}{FIRST}{first}"
+
+
+def _told(failure: Failure) -> str:
+    """The sentence of an item that failed, with its name in front where it does not begin with it."""
+    name, sentence = failure
+    return sentence if sentence.startswith(f"{name} ") else f"{name}: {sentence}"
 
 
 def without_reason(sentence: str, known: Container[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.atomic import write_text
+from engine.errors import UserError
 from engine.project import Project
 from engine.tasks import targets
 from engine.tasks.next_round_plan import NextRoundParameters, RoundPlan, plan
@@ -35,13 +36,20 @@ def run(parameters: NextRoundParameters, project: Project, job: Job) -> None:
     made_by = stamp(
         NAME, parameters.model_dump(mode="json"), file_identity(project.tables.path(parameters.picks)), **facts
     )
-    for name, table in ((f"{planned.name}{OTHERS}", planned.made.others), (planned.name, planned.made.examples)):
-        if len(table):
-            project.tables.create(name, table, made_by)
-            job.output("table", name, project.tables.path(name), objects=len(table))
     asked = validated(targets.TASK, planned.targets)
     assert isinstance(asked, TargetsParameters)
-    targets.run(asked, project, job)
+    tables = {f"{planned.name}{OTHERS}": planned.made.others, planned.name: planned.made.examples}
+    tables = {name: table for name, table in tables.items() if len(table)}
+    for name, table in tables.items():
+        project.tables.create(name, table, made_by)
+    try:
+        targets.run(asked, project, job)
+    except UserError:
+        for name in tables:  # tables of a round that is not there would be in the way of the next attempt
+            project.tables.delete(name)
+        raise
+    for name, table in tables.items():
+        job.output("table", name, project.tables.path(name), objects=len(table))
     path = parameters_path(project, planned.name)
     write_text(path, write_parameters(training))
     job.output("parameters", planned.name, path, **facts)

@@ -120,7 +120,8 @@ def plan(parameters: NextRoundParameters, project: Project) -> RoundPlan:
     number = int((model.description.get("made_by") or {}).get("round") or 1) + 1
     name = _free_name(project, parameters.name or f"{ROUND_END.sub('', model.name)}_r{number}")
     training, notes = training_request(settings, targets, made, name, names, model.name if parameters.go_on else "")
-    return RoundPlan(name, number, model.name, made, targets_request(targets, made, name, names), training, notes)
+    asked, more = targets_request(targets, made, name, names)
+    return RoundPlan(name, number, model.name, made, asked, training, [*notes, *more])
 
 
 def parent_of(parameters: NextRoundParameters, project: Project) -> Model:

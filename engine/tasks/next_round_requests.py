@@ -6,8 +6,11 @@ from typing import Any
 
 from engine.annotation.next_examples import NextExamples
 from engine.errors import UserError
+from engine.objects import filter_by, known_angles
+from engine.objects.table import ANGLES
 from engine.project import Segmentation
 from engine.tasks.train_parameters import TrainParameters
+from engine.words import plural
 
 OTHERS = "_others"
 """Ends the name of the table of a round's other places: rejected and undecided picks."""
@@ -15,8 +18,11 @@ OTHERS = "_others"
 
 def targets_request(
     targets: Sequence[Segmentation], made: NextExamples, name: str, classes: list[str]
-) -> dict[str, Any]:
-    """Parameters for targets of the judged tomograms, otherwise as those of the round before."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Parameters for targets of the judged tomograms, else as those of the round before; notes on what differs.
+
+    Picks of a network have no orientation: where one of them became an example, shapes give way to spheres.
+    """
     like = next((t.made_by for t in targets if t.made_by.get("task") == "targets"), None)
     if like is None:
         raise UserError(
@@ -25,7 +31,16 @@ def targets_request(
         )
     settings = like.get("settings") or {}
     asked = {**(like.get("parameters") or {}), "strategy": settings["strategy"], "compat": settings["compat"]}
-    if settings["strategy"] == "spheres":  # as they were, though the feature library may say something else by now
+    notes = []
+    rows = filter_by(made.examples, tomograms=list(made.tomograms), classes=classes).rows
+    unturned = int((~known_angles(rows[list(ANGLES)].to_numpy(dtype=float))).sum())
+    if settings["strategy"] == "shapes" and not settings["compat"] and unturned:
+        asked |= {"strategy": "spheres", "masks": {}}
+        notes.append(
+            f"{plural(unturned, 'example')} without angles: the new targets of {', '.join(made.tomograms)} are spheres "
+            "of the class radius in place of shapes"
+        )
+    elif settings["strategy"] == "spheres":  # as they were, though the feature library may say something else by now
         radii = {n: r for n, r in (settings.get("radii") or {}).items() if n in classes}
         asked |= {"radii": radii, "radius_unit": "voxel", "radius_factor": 1.0}
     elif not asked.get("masks"):
@@ -40,7 +55,7 @@ def targets_request(
         "undecided": f"{name}{OTHERS}" if len(made.others) else "",
         "name": name,
         "replace": False,
-    }
+    }, notes
 
 
 def training_request(

@@ -95,7 +95,7 @@ def science(
         mode=mode.mode,
         method=method,
         lower_z=given.lower,
-        upper_z=given.upper,
+        upper_z=given.upper_within(shape[0]),
         max_neighbourhoods=file.max_num_neighborhoods_for_fitting,
         **options,
     )
@@ -103,7 +103,8 @@ def science(
 
 def _neighbourhoods(file: S1File, given: TomogramInput, shape: tuple[int, int, int]) -> int:
     """How many PickET would write out for the fit; a part of them at a time, which bounds what is written out here."""
-    depth = (shape[0] if given.upper is None else given.upper) - (given.lower or 0)
+    upper = given.upper_within(shape[0])
+    depth = (shape[0] if upper is None else upper) - (given.lower or 0)
     count = math.prod(max(n - file.neighborhood_size + 1, 1) for n in (depth, *shape[1:]))
     return min(count, file.max_num_neighborhoods_for_fitting or count)
 

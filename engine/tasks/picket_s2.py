@@ -6,6 +6,7 @@ distance are added, so that none overwrites another.
 """
 
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from engine.tasks.picket_s1 import DATASET
 from engine.tasks.picket_yaml import ParticleMode, S2File, SegmentationInput, read_picket_file
 from engine.tasks.task import Job
 from engine.volumes import open_volume
+from engine.words import plural
 
 NEEDED = ("fex_mode", "clustering_method")
 
@@ -81,9 +83,11 @@ def _one(given: SegmentationInput, mode: ParticleMode, folder: Path, written: se
     with open_volume(source, DATASET) as volume:
         labels = volume.read()
         voxel_size = volume.voxel_size or (1.0, 1.0, 1.0)
+    parameters = replace(parameters, upper_z=given.upper_within(labels.shape[0] - 1))
     instance_map, instances = find_instances(labels, parameters)
 
-    index = source.stem.split("_")[1] if source.stem.count("_") else "0"
+    # PickET's files are numbered; one with another name keeps it, so that it is not taken for number 0.
+    index = source.stem.split("_")[1] if source.stem.count("_") else source.stem
     name = f"{index}_{attributes['fex_mode']}_{attributes['clustering_method']}_{mode.mode}"
     name = _free_name(name, given, mode, written)
     written.add(name)
@@ -118,7 +122,7 @@ def _one(given: SegmentationInput, mode: ParticleMode, folder: Path, written: se
     centroids = folder / "predicted_particles" / f"predicted_centroids_{name}.yaml"
     picket.write(table, centroids, metadata={**attributes, "voxel_size": [float(v) for v in voxel_size]})
     job.output("table", centroids.stem, centroids, objects=len(table.rows))
-    job.log(f"{len(table.rows)} particles saved to {centroids}")
+    job.log(f"{plural(len(table.rows), 'particle')} saved to {centroids}")
 
 
 def _free_name(name: str, given: SegmentationInput, mode: ParticleMode, written: set[str]) -> str:

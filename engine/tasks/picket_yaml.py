@@ -20,8 +20,9 @@ from pydantic import (
 )
 
 from engine.errors import UserError
-from engine.tasks.picket_problems import LineFinder, sentences
+from engine.tasks.picket_problems import sentences
 from engine.tasks.task import Job, read_parameters
+from engine.tasks.yaml_lines import LineFinder, together
 
 GABOR = "gabor"
 FFTS = "ffts"
@@ -61,6 +62,10 @@ class ZLimits(PicketModel):
 
     lower: int | None = Field(None, alias="lower_z-slice_limit", ge=0)
     upper: int | None = Field(None, alias="upper_z-slice_limit", ge=0)
+
+    def upper_within(self, last: int) -> int | None:
+        """The upper limit, not beyond `last`, as PickET reads it; kept as it is where the lower one lies beyond too."""
+        return self.upper if self.upper is None or (self.lower or 0) > last else min(self.upper, last)
 
 
 class TomogramInput(ZLimits):
@@ -246,7 +251,7 @@ def read_picket_file(path: Path, model: type[Model], job: Job, known: Mapping[st
     except ValidationError as error:
         problems += sentences(error, lines)
     if problems or parameters is None:
-        raise UserError(f"{path}: {'; '.join(text for _, text in sorted(problems, key=lambda p: p[0]))}.")
+        raise UserError(together(path, problems))
     ignored = [f"{key} (line {lines.of((*where, key))})" for where, key in _extra_keys(parameters)]
     if ignored:
         job.log(f"Ignored in {path}: {', '.join(ignored)}")

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from engine.errors import UserError, explain_os_errors
-from engine.parameters import Parameters, validation_sentence
+from engine.parameters import Parameters, problem_words, validation_sentence
 from engine.project import Project
+from engine.tasks.yaml_lines import LineFinder, together
 
 
 class Job(Protocol):
@@ -140,6 +141,31 @@ def read_parameters(path: Path) -> Any:
         line = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "unreadable"
         raise UserError(f"{path} is not valid YAML{line} ({problem}): mend that line.") from error
+
+
+def read_checked(path: Path, task: Task) -> Any:
+    """Read a YAML file of the parameters of `task`, which fit its model.
+
+    Raises
+    ------
+    UserError
+        Missing file, or not YAML; all that is wrong in it, each with its line.
+    """
+    raw = read_parameters(path)
+    if not isinstance(raw, dict):
+        validated(task, raw, str(path))  # an empty file is one without parameters
+        return raw
+    lines = LineFinder(path)
+    problems = lines.repeated_keys()
+    try:
+        task.parameters.model_validate(raw)
+    except ValidationError as error:
+        for problem in error.errors():
+            line = lines.of(problem["loc"])
+            problems.append((line, f"line {line}: {problem_words(task.parameters, problem)}"))
+    if problems:
+        raise UserError(together(path, problems))
+    return raw
 
 
 def write_parameters(parameters: BaseModel) -> str:

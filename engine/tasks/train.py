@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from engine.errors import UserError
 from engine.project import Project
 from engine.tasks.provenance import file_identity, stamp
 from engine.tasks.task import Job, Task
 from engine.tasks.train_parameters import TrainParameters
-from engine.tasks.training_data import TrainingData, from_folder, from_project
+from engine.tasks.training_data import Pair, TrainingData, from_folder, from_project
 from engine.training.rounds import FACTS
 
 if TYPE_CHECKING:
@@ -89,6 +91,19 @@ def estimated(parameters: TrainParameters, project: Project) -> "Estimate":
     from engine.tasks.training_run import estimate_training
 
     return estimate_training(training_data(parameters, project), parameters)
+
+
+def visible_leaks(data: TrainingData) -> list[str]:
+    """What of validation is learnt, as `find_leaks` says it, as far as paths and objects tell; voxels are not read."""
+    from engine.training.leakage import Member, find_leaks
+
+    def member(pair: Pair) -> "Member":
+        path = Path(pair.tomogram).resolve()
+        objects = list((pair.objects or {}).values())
+        centres = np.concatenate(objects) if objects else np.empty((0, 3))
+        return Member(pair.name.split("/")[-1], path, str(path), pair.shape, centres)
+
+    return find_leaks([member(pair) for pair in data.training], [member(pair) for pair in data.validation])
 
 
 def _subject(parameters: TrainParameters) -> str:

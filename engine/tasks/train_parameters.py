@@ -252,5 +252,5 @@ class TrainParameters(LearningParameters):
                 "is more than all patches: lower one of them"
             )
         if self.resume and not self.name:
-            raise ValueError("name is empty: name the model to go on with")
+            raise ValueError("resume needs the model to go on with: give its name in 'Save as'")
         return self

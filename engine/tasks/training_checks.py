@@ -112,7 +112,7 @@ def prepare(
         if not allow_leakage:
             raise UserError(
                 f"Validation has seen what the network learns: {leaks[0]}{more}; choose other tomograms for "
-                "validation, or allow it (allow_leakage)."
+                "validation, or switch 'Allow known objects in validation' on (allow_leakage)."
             )
         notes += [f"Scores on validation will look better than they are: {leak}." for leak in leaks]
     if not validation:

@@ -93,10 +93,13 @@ def train_model(
             job.log(f"Mixed precision ({precision}) is many times slower than single on a CPU: set it to auto.")
         loss = _loss(parameters, prepared)
         check_memory(network, parameters.patch, parameters.batch, processes.local_device(device))
+        scores = _object_scores(parameters, prepared, data, device) if first else None
         if first:
             job.progress(PREPARING, "measuring a step")
             measured = estimate(network, loss, size_of(parameters, prepared), device, precision)
             job.log(estimate_sentence(measured))
+            if scores is not None:
+                job.log("Finding objects in whole validation tomograms comes on top.")
         outlet = Outlet(
             folder,
             description_of(parameters, prepared, data, made_by or {}),
@@ -111,7 +114,7 @@ def train_model(
                     batches_of(parameters, prepared),
                     loop_settings(parameters, prepared, device, precision),
                     outlet,
-                    _object_scores(parameters, prepared, data, device) if first else None,
+                    scores,
                     parameters.resume,
                     ("background", *(c.name for c in prepared.classes)),
                 )
@@ -135,7 +138,9 @@ def estimate_training(data: TrainingData, parameters: LearningParameters) -> Est
 
 def estimate_sentence(measured: Estimate) -> str:
     """What an estimate says, for a person."""
-    memory = f"{measured.peak_bytes / 1e9:.1f} of {measured.free_bytes / 1e9:.1f} GB that are free"
+    peak = measured.peak_bytes / 1e9
+    memory = f"{peak:.1f}" if peak >= 0.1 else f"{peak:.2g}"
+    memory += f" of {measured.free_bytes / 1e9:.1f} GB that are free"
     if not measured.seconds == measured.seconds:
         return f"About {memory} would be needed: too much."
     return (

@@ -149,15 +149,17 @@ def segment_box(
     UserError
         What concerns the tomogram or the box; what concerns one workflow is said in its place.
     """
-    from engine.features import RADIUS, prepare, running_on, slices_to_fit
+    from engine.features import RADIUS, check_room, prepare, running_on, slices_to_fit
 
     size = parameters.neighbourhood_size
+    scale = value_range(project, tomogram)
     if parameters.own_lamella:
         found = lamella(project, tomogram)
         parameters = parameters.model_copy(update={"lower_z": found.lower, "upper_z": found.upper})
     with project.open_tomogram(tomogram) as volume:
-        limits = slices_to_fit(volume.shape[0], size, parameters.lower_z, parameters.upper_z)
         shape = volume.shape
+        check_room(shape, size)
+        limits = slices_to_fit(shape[0], size, parameters.lower_z, parameters.upper_z)
         wide = box.grown(RADIUS + size // 2, volume.shape)  # so far the blur and a neighbourhood reach
         density = np.asarray(volume[wide.slices])
     near = box.grown(size // 2, shape)
@@ -169,7 +171,6 @@ def segment_box(
     modes = list(dict.fromkeys(s1.mode for s1 in asked))
     labelled = _within(box, near)
     with running_on(1, "cpu"):
-        scale = value_range(project, tomogram)
         prepared = prepare(density, asked[0], threads=2, value_range=scale, inside=_within(near, wide))
         one_core = replace(prepared, threads=1)
 

@@ -4,6 +4,7 @@ The best weights so far are another file (`engine.networks.model`), so that a mo
 """
 
 import errno
+import math
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ class Progress:
         Epochs done.
     best, best_epoch
         The best score that was watched, and after how many epochs; None = none yet.
+    best_loss
+        The validation loss of that epoch; None where there was none.
     facts
         What a training must have in common with the one that it goes on from: numbers and words by name.
     """
@@ -39,7 +42,16 @@ class Progress:
     epoch: int = 0
     best: float | None = None
     best_epoch: int | None = None
+    best_loss: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def is_beaten_by(self, score: float, loss: float | None) -> bool:
+        """Whether an epoch with this score and validation loss is better than the best so far; NaN was not judged."""
+        if math.isnan(score):
+            return False
+        if self.best is None or score > self.best:
+            return True
+        return score == self.best and loss is not None and self.best_loss is not None and loss < self.best_loss
 
 
 def save_checkpoint(
@@ -73,6 +85,7 @@ def save_checkpoint(
         "epoch": progress.epoch,
         "best": progress.best,
         "best_epoch": progress.best_epoch,
+        "best_loss": progress.best_loss,
         "facts": progress.facts,
     }
     write_tensors(content, folder / FILE_NAME)
@@ -115,7 +128,8 @@ def load_checkpoint(
     schedule.load_state_dict(content["schedule"])
     scaler.load_state_dict(content["scaler"])
     restore_random_states(content["random"])
-    return Progress(content["epoch"], content["best"], content["best_epoch"], dict(content["facts"]))
+    best_loss = content.get("best_loss")  # checkpoints of earlier versions have none
+    return Progress(content["epoch"], content["best"], content["best_epoch"], best_loss, dict(content["facts"]))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ It knows no project: where patches come from, how objects are scored and what is
 """
 
 import math
+import signal
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -119,7 +120,8 @@ def train_network(
     """Train a network.
 
     The score that is watched (for the best weights, early stopping and "plateau") is the objects' macro-F1 where they
-    are scored, else the voxels' macro-F1 on validation patches, else minus the training loss.
+    are scored, else the voxels' macro-F1 on validation patches, else minus the training loss. Of epochs that score
+    alike, as those do that find all of few objects, the one with the smaller validation loss is the better.
 
     Parameters
     ----------
@@ -210,9 +212,9 @@ class _Training:
             score = processes.told(score, self.device)
             if not math.isnan(score):
                 self.schedule.after_epoch(score)
-            better = not math.isnan(score) and (progress.best is None or score > progress.best)
+            better = progress.is_beaten_by(score, row.get("val_loss"))
             if better:
-                progress.best, progress.best_epoch = score, epoch + 1
+                progress.best, progress.best_epoch, progress.best_loss = score, epoch + 1, row.get("val_loss")
             progress.epoch = epoch + 1
             row |= {"best": float(better), "seconds": time.perf_counter() - began}
             history.add(row, steps)
@@ -251,6 +253,7 @@ class _Training:
             collate_fn=_as_it_is,
             pin_memory=self.device.startswith("cuda"),
             prefetch_factor=2 if self.settings.workers else None,
+            worker_init_fn=_leave_ending_to_the_loop,
         )
         for made in loader:
             if isinstance(made, Failure):
@@ -366,6 +369,11 @@ class _Training:
 
     def _mixed(self) -> Any:
         return torch.autocast(self.device.split(":")[0], dtype=self.autocast, enabled=self.autocast is not None)
+
+
+def _leave_ending_to_the_loop(_: int) -> None:
+    """Let a worker be: a cancelled job's signal reaches all of its processes, and the loop ends its workers itself."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _optimiser(network: nn.Module, settings: LoopSettings) -> torch.optim.Optimizer:

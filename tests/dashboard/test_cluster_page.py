@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -20,6 +22,11 @@ def project(tmp_path) -> Project:
     return scored_project(tmp_path)
 
 
+def counts(app: AppTest) -> pd.DataFrame:
+    """The table of what the limits keep of each class."""
+    return next(d.value for d in app.dataframe if "Kept" in d.value)
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_fitted_limits_are_shown_and_used(
     project: Project, draw: Callable[[str], AppTest], monkeypatch: pytest.MonkeyPatch, tmp_path, keep: bool
@@ -31,11 +38,16 @@ def test_fitted_limits_are_shown_and_used(
     served.serve(project.root)
     app = draw("cluster")
     assert app.selectbox(key="fit-limits.reference").value == "truth", "what a person annotated is offered first"
+    before = counts(app)
+    assert before.loc["barrel", "Kept"] == 5 and before["Lowest score"].isna().all()
     status = run_here(
         project, "fit-limits", {"segmentations": ["ts__net"], "reference": "truth", "keep": keep}, lambda line: None
     )
     assert status["state"] == "done", status
-    app = draw("cluster")
+    app.run()  # the tab in which the preview stands already: limits that the model keeps count there too
+    after = counts(app).loc["barrel"]
+    assert after["Kept"] == (4 if keep else 5)
+    assert after["Lowest score"] == pytest.approx(0.4 if keep else np.nan, abs=0.01, nan_ok=True)
     table = next(d.value for d in app.dataframe if "F1" in d.value)
     assert table.loc["barrel", ["F1", "P", "R", "True"]].tolist() == pytest.approx([6 / 7, 0.75, 1.0, 3])
     words = " ".join(c.value for c in app.caption)

@@ -1,5 +1,6 @@
 """The Evaluate page in Streamlit's own test runner."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,6 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.widgets import evaluations
 from dashboard.widgets.evaluation_layers import judged_layers
-from dashboard.widgets.numbers import dashed
 from engine.objects import ObjectTable, table_from_centroids
 from engine.project import Project
 from engine.volumes import write_mrc
@@ -125,10 +125,13 @@ def test_distance_rule_classes_and_tomograms_change_the_scores(filled: Project, 
     assert "compare class-agnostic" in texts(app)
 
 
-def test_a_measure_that_does_not_exist_is_a_dash_as_its_chance_is(filled: Project) -> None:
-    drawn = dashed(pd.DataFrame({"Class": ["a"], "F1": [np.nan], "Recall": [0.5]}), ("F1", "Recall"))
-    text = drawn.to_html()
-    assert "–" in text and "0.500" in text and "nan" not in text.lower()
+def test_a_measure_that_does_not_exist_is_a_dash_as_its_chance_is(filled: Project, draw: Callable) -> None:
+    app = draw()
+    app.toggle(key="evaluate.agnostic").set_value(False).run()
+    assert np.isnan(scores(app).loc["gold", "Precision"])  # nothing was predicted to be gold
+    assert [table.proto.placeholder for table in app.dataframe] == ["–", "–", "–"]
+    columns = [json.loads(app.dataframe[place].proto.columns) for place in (0, 2)]
+    assert [of["Precision"]["type_config"]["format"] for of in columns] == ["%.3f", "%.3f"]
 
 
 def test_crossed_slices_are_named_and_nothing_else_breaks(filled: Project, draw: Callable) -> None:

@@ -1,5 +1,6 @@
 """What the page Train says of the targets before a training, and which part of it is shown."""
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -46,6 +47,20 @@ def test_label_maps_that_nobody_counted_are_not_said_to_be_empty(project: Projec
     assert np.all(table.drop(columns=["Tomogram", "Role", "Target"]).isna())
 
 
+def test_a_class_without_objects_is_not_said_to_be_absent_where_targets_have_it(
+    project: Project, draw: Callable
+) -> None:
+    for name in ("ts1", "ts2", "ts3"):
+        target = project.segmentation(f"{name}__net")
+        project.write_provenance(target.path, {**target.made_by, "labels": {"0": 9000, "2": 200, "5": 60}})
+    table, version = project.tables.read_version("objects")
+    project.tables.save("objects", table.with_rows(table.rows[table.rows["class"] == "ribosome"]), version)
+    app = draw("train", **{"train.objects": "objects"})
+    assert app.dataframe[0].value["ribosome"].tolist() == [2, 2, 1] and app.dataframe[0].value["gold"].isna().all()
+    captions = " ".join(c.value for c in app.caption)
+    assert "In the targets, though not among the objects: gold." in captions and "occur in the" not in captions
+
+
 def test_the_first_training_of_a_project_is_shown_when_it_begins(
     project: Project, draw: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
@@ -74,3 +89,31 @@ def test_a_class_that_only_the_target_holds_is_there(project: Project, draw: Cal
     assert app.dataframe[0].value["ribosome"].iloc[-1] == 0
     captions = " ".join(c.value for c in app.caption)
     assert "gold does not occur in the validation targets" in captions and "ribosome does" not in captions
+
+
+def test_a_leak_is_said_before_the_launch(project: Project, draw: Callable) -> None:
+    wanted = {"train.targets": ["ts1__net", "ts2__net"], "train.validation": ["ts1__net"]}
+    captions = [c.value for c in draw("train", **wanted).caption]
+    leak = "Validation has seen what the network learns: the tomogram ts1 is in both training and validation"
+    assert any(leak in caption for caption in captions)
+    captions = [c.value for c in draw("train", **wanted | {"train.validation": ["ts3__net"]}).caption]
+    assert not any("has seen" in caption for caption in captions)
+
+
+def test_a_training_that_was_stopped_can_go_on_with_one_button(
+    project: Project, draw: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    monkeypatch.setenv("TOMODECK_SLOTS", str(tmp_path / "slots"))
+    quick = {"architecture": "deepfinder", "patch": 8, "batch": 1, "epochs": 2, "steps_per_epoch": 1, "workers": 0}
+    asked = {**quick, "targets": ["ts1__net"], "objects": "objects"}
+    assert run_here(project, "train", asked, lambda line: None)["state"] == "done"
+    assert "resume" not in [b.key for b in draw("train").button]
+    (job,) = (project.root / "jobs").iterdir()
+    status = json.loads((job / "status.json").read_text())
+    (job / "status.json").write_text(json.dumps({**status, "state": "cancelled"}))
+    launched: list[dict] = []
+    monkeypatch.setattr("engine.jobs.launch", lambda project, task, raw: launched.append({"task": task, **raw}))
+    app = draw("train")
+    next(b for b in app.button if b.key == "resume").click().run()
+    assert not app.exception and len(launched) == 1
+    assert {"task": "train", "name": "network", "resume": True, "epochs": 2, "patch": 8}.items() <= launched[0].items()

@@ -68,3 +68,8 @@ def test_captions():
     picks = np.zeros((3, 3))
     assert caption(with_labels(picks=picks)) == "3 picks · 0.391 % of voxels"
     assert caption(with_labels(problem="No voxel.")).startswith("no picks")
+
+
+def test_one_pick_is_one_pick():
+    assert caption(with_labels(picks=np.zeros((1, 3)))).startswith("1 pick · ")
+    assert caption(with_labels(picks=np.zeros((1200, 3)))).startswith("1,200 picks · ")

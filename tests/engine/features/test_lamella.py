@@ -68,3 +68,19 @@ def test_simulated_tomograms(name):
     # Particles have their centres in 19 … 108.
     assert 12 <= found.lower <= 20
     assert 107 <= found.upper <= 116
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 30), (34, 64)])
+def test_a_lamella_that_reaches_the_end_is_not_cut_short(first, last):
+    volume = np.random.default_rng(3).normal(size=(64, 80, 90))
+    volume[first:last] *= 1.5
+    found = suggest_lamella(volume)
+    assert (found.lower == 0, found.upper == 64) == (first == 0, last == 64)
+
+
+def test_fainter_slices_inside_give_no_bounds_at_the_ends():
+    volume = np.random.default_rng(3).normal(size=(48, 80, 90))
+    volume[20:24] *= 0.8
+    found = suggest_lamella(volume)
+    assert (found.lower, found.upper) == (0, 48)
+    assert "take all" in found.reason

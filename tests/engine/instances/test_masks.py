@@ -50,3 +50,10 @@ def test_an_empty_mask_says_which_labels_there_are(balls):
 def test_many_labels_are_cut_short():
     with pytest.raises(UserError, match="12 more"):
         particle_mask(np.arange(20).reshape(1, 4, 5), 99)
+
+
+def test_slices_that_hold_the_border_only():
+    labels = np.full((6, 4, 4), -1)
+    labels[2:4] = 1
+    with pytest.raises(UserError, match=r"slices 0 … 1 has the label 1\. Only the border, .* choose others\.$"):
+        particle_mask(labels, 1, 0, 1)

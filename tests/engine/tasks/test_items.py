@@ -9,12 +9,12 @@ from engine.terminal import EchoJob
 
 def test_every_item_that_failed_is_named_once() -> None:
     failed = [(name, f"{name} is broken.") for name in "abcdefgh"]
-    assert failure_sentence(failed[:1], 1) == "a: a is broken."
-    assert failure_sentence(failed[:1], 3) == "1 of 3 failed; the others are done. First: a: a is broken."
-    assert failure_sentence(failed[:2], 3) == (
-        "2 of 3 failed; the others are done. Failed: a, b. First: a: a is broken."
-    )
-    assert failure_sentence(failed, 8).startswith("All 8 failed: a, b, c, d, e, f and 2 more. First: a: ")
+    assert failure_sentence(failed[:1], 1) == "a is broken."
+    assert failure_sentence(failed[:1], 3) == "1 of 3 failed; the others are done. First: a is broken."
+    assert failure_sentence(failed[:2], 3) == ("2 of 3 failed; the others are done. Failed: a, b. First: a is broken.")
+    assert failure_sentence(failed, 8).startswith("All 8 failed: a, b, c, d, e, f and 2 more. First: a is broken")
+    assert failure_sentence([("a", "The volume is flat.")], 1) == "a: The volume is flat."
+    assert failure_sentence([("ts_1", "ts_10 is broken.")], 1) == "ts_1: ts_10 is broken."
     twice = [("ts (gabor)", "gone")] * 2  # two methods of one tomogram
     assert failure_sentence(twice, 2) == "All 2 failed: ts (gabor). First: ts (gabor): gone"
 
@@ -38,8 +38,8 @@ def test_the_terminal_tells_each_reason_once(capsys: pytest.CaptureFixture[str])
     job.echo.end(str(caught.value))
     said = capsys.readouterr().err.splitlines()
     assert [line for line in said if "%" not in line] == [
-        "bad: bad is broken.",
+        "bad is broken.",
         "good: fine",
-        "worse: worse is broken.",
+        "worse is broken.",
         "2 of 3 failed; the others are done. Failed: bad, worse.",
     ]

@@ -21,7 +21,8 @@ from engine.tasks.next_round_plan import NextRoundParameters, parent_of, plan
 from engine.tasks.train import training_data
 from engine.tasks.training_checks import prepare
 from engine.terminal import EchoJob
-from tests.engine.tasks.training_scene import CLASSES, training_project
+from engine.volumes import write_mrc
+from tests.engine.tasks.training_scene import CLASSES, VOXEL, training_project
 
 TRAINING = {
     "targets": ["ts1__target"],
@@ -176,6 +177,35 @@ def test_preparing_again_takes_another_name_and_loses_nothing(project):
     job = run(project, "next-round", picks="picks")
     assert [o["name"] for o in job.outputs if o["kind"] == "parameters"] == ["first_r2-2"]
     assert project.segmentation_path("ts1", "first_r2").read_bytes() == before
+
+
+def test_picks_without_angles_become_spheres_where_targets_were_shapes(project):
+    table, version = project.tables.read_version("objects")
+    project.tables.save("objects", table.with_rows(table.rows.assign(rot=10.0, tilt=20.0, psi=30.0)), version)
+    (project.root / "masks").mkdir()
+    write_mrc(project.root / "masks" / "bar.mrc", np.ones((3, 3, 3), np.int8), VOXEL)
+    masks = {"ribosome": "masks/bar.mrc", "gold": "masks/bar.mrc"}
+    run(project, "targets", table="objects", strategy="shapes", masks=masks, name="shapes")
+    run(project, "train", **{**TRAINING, "targets": ["ts1__shapes"], "validation": ["ts3__shapes"], "name": "turned"})
+    job = run(project, "next-round", picks="picks", model="turned")
+    note = "1 example without angles: the new targets of ts1, ts2 are spheres of the class radius in place of shapes"
+    assert note in job.lines
+    with mrcfile.open(project.segmentation_path("ts1", "turned_r2")) as file:
+        assert file.data[12, 4, 4] == 5 and (file.data == 2).sum() > 2 * 100  # spheres of 3.5 voxels, bars have 27
+    # Where all examples have angles, shapes stay shapes.
+    set_picks(project, [("ts1", "ribosome", (5, 6, 7), "accepted")], "known")
+    planned = plan(NextRoundParameters(picks="known", model="turned"), project)
+    assert planned.targets["strategy"] == "shapes" and planned.targets["masks"] == masks and not planned.notes
+
+
+def test_a_round_whose_targets_fail_leaves_no_tables(project):
+    run(project, "targets", table="objects", name="below", initial="net")
+    run(project, "train", **{**TRAINING, "targets": ["ts1__below"], "name": "under"})
+    for name in ("ts1", "ts2"):
+        project.segmentation_path(name, "net").unlink()
+    with pytest.raises(UserError, match="has no segmentation 'net' to put under the objects"):
+        run(project, "next-round", picks="picks", model="under")
+    assert not {"under_r2", "under_r2_others"} & set(project.tables.names())
 
 
 def test_sampling_as_deepfinder_becomes_balanced(project):

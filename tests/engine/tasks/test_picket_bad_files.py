@@ -302,3 +302,37 @@ def test_mean_shift_records_its_bandwidth(tmp_path: Path) -> None:
     with h5py.File(path) as handle:
         assert handle["segmentations"].attrs["pex_bandwidth"] == 4.0
         assert handle["segmentations"].attrs["pex_min_distance"] == "None"
+
+
+def test_an_upper_limit_beyond_the_volume_is_no_limit_as_in_picket(tmp_path: Path) -> None:
+    file = read(tmp_path / "s1.yaml", GOOD_S1)
+    limited, (intensities, ffts, _) = file.inputs[0], file.feature_extraction_params
+    limited.lower, limited.upper = 20, 200
+    assert picket_s1.science(file, limited, intensities, "kmeans", (30, 40, 50)).upper_z == 30
+    assert picket_s1.science(file, limited, ffts, "gmm", (30, 40, 50)).at_once == 6 * 36 * 46 // 64
+    limited.lower = 100  # nothing lies between these: what was asked for is named as it was
+    assert picket_s1.science(file, limited, intensities, "kmeans", (30, 40, 50)).upper_z == 200
+
+    parameters = s2(tmp_path, segmentation(tmp_path / "segmentation_1_x.h5"))
+    content = yaml.safe_load(parameters.read_text())
+    content["inputs"][0] |= {"lower_z-slice_limit": 5, "upper_z-slice_limit": 99}
+    parameters.write_text(yaml.safe_dump(content))
+    picket_s2.run_file(parameters, Log())
+    written = tmp_path / "set/predicted_particles/predicted_centroids_1_ffts_gmm_connected_component_labeling.yaml"
+    made = yaml.safe_load(written.read_text())
+    assert made["Predicted_Particle_Centroid_Coordinates"] == [{"x": 4, "y": 4, "z": 5}]
+    assert made["metadata"]["z_ub_for_particle_extraction"] == 99
+    content["inputs"][0]["lower_z-slice_limit"] = 50
+    parameters.write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match="The slices to pick in are 50 … 99, the label map has the slices 0 … 11"):
+        picket_s2.run_file(parameters, Log())
+
+
+def test_a_file_without_a_number_is_not_taken_for_number_0(tmp_path: Path) -> None:
+    numbered, renamed = (segmentation(tmp_path / name) for name in ("segmentation_0_x.h5", "renamed.h5"))
+    picket_s2.run_file(s2(tmp_path, numbered), Log())
+    picket_s2.run_file(s2(tmp_path, renamed), Log())
+    assert sorted(path.name for path in (tmp_path / "set" / "predicted_particles").iterdir()) == [
+        "predicted_centroids_0_ffts_gmm_connected_component_labeling.yaml",
+        "predicted_centroids_renamed_ffts_gmm_connected_component_labeling.yaml",
+    ]

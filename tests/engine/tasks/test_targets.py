@@ -229,9 +229,7 @@ def test_initial_maps_that_do_not_fit(project: Project) -> None:
 
 def test_one_tomogram_that_fails_does_not_stop_the_others(project: Project) -> None:
     put(project, "ts_02", "membranes", np.zeros(SHAPE, np.int8), {})
-    with pytest.raises(
-        UserError, match=r"1 of 2 failed; the others are done\. First: ts_01: ts_01 has no segmentation"
-    ):
+    with pytest.raises(UserError, match=r"1 of 2 failed; the others are done\. First: ts_01 has no segmentation"):
         run(project, initial="membranes")
     assert labels(project, "ts_02").any()
     assert not project.segmentation_path("ts_01", "target").exists()

@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from engine.networks.model import load_model
 from engine.project import Project
 from engine.tasks import find_task, training_processes, validated
 from engine.tasks.train import estimated
+from engine.tasks.training_run import estimate_sentence
+from engine.training.estimate import Estimate
 from engine.training.examples import read_examples
 from engine.training.history import read_metrics
 from engine.volumes import write_mrc
@@ -159,7 +162,7 @@ def test_the_same_seed_gives_the_same_bytes(project):
 def test_rare_classes_and_other_losses(project):
     run(project, loss="tversky-ce", class_weights="rare classes more", schedule="cosine", optimiser="adamw", epochs=1)
     refuse = {"loss": "focal"}
-    with pytest.raises(UserError, match="loss = 'focal' is not allowed: input should be 'dice-ce'"):
+    with pytest.raises(UserError, match="loss = 'focal' is not allowed: choose 'dice-ce'"):
         run(project, name="x", **refuse)
 
 
@@ -208,7 +211,7 @@ def test_a_patch_that_does_not_fit_names_those_that_do(project):
 
 
 def test_unknown_names(project):
-    refused(project, "architecture = 'unet' is not allowed: input should be 'residual-unet'", architecture="unet")
+    refused(project, "architecture = 'unet' is not allowed: choose 'residual-unet'", architecture="unet")
     refused(project, "no segmentation 'ts9__net'", targets=["ts9__net"])
     refused(project, "The targets have no class 'virus'", classes=["virus"])
     refused(project, "no object table 'picks'", objects="picks")
@@ -278,6 +281,14 @@ def test_too_little_memory_names_what_would_fit(project, monkeypatch):
 def test_an_estimate_without_a_training(project):
     made = estimated(validated(TASK, QUICK), project)
     assert made.fits and made.seconds > 0 and not (project.root / "models" / "network").exists()
+
+
+def test_the_sentence_of_an_estimate_counts_small_memory_too():
+    small = Estimate(0.1, 1.2, 12.0, 30_500_000, 23_200_000_000)
+    assert estimate_sentence(small) == (
+        "About 0.1 s per step, 1 s per epoch, 12 s in all, and 0.03 of 23.2 GB that are free."
+    )
+    assert "and 4.0 of 23.2 GB" in estimate_sentence(replace(small, peak_bytes=4_040_000_000))
 
 
 def test_the_command_line_gives_the_same_weights(project, tmp_path):

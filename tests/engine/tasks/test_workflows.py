@@ -105,3 +105,22 @@ def test_what_only_the_picks_fail_in_leaves_the_labels(project: Project) -> None
         assert "least distance of 30" in preview.problem
         assert preview.labels is not None
         assert len(preview.picks) == 0
+
+
+@pytest.mark.parametrize("broken", ["a value that is not a number", "the same value everywhere", "too few slices"])
+def test_a_bad_tomogram_is_told_in_the_words_of_the_full_run(tmp_path, broken: str) -> None:
+    volume = np.random.default_rng(5).normal(size=(4 if broken == "too few slices" else 20, 40, 40)).astype(np.float32)
+    if broken == "a value that is not a number":
+        volume[19, 3, 2] = np.nan  # outside the box
+    elif broken == "the same value everywhere":
+        volume[:] = 3
+    (tmp_path / "data").mkdir()
+    write_mrc(tmp_path / "data" / "ts.mrc", volume, (10.0, 10.0, 10.0))
+    project = Project.create(tmp_path / "project")
+    project.add_source(str(tmp_path / "data"))
+    with pytest.raises(UserError) as previewed:
+        look(project, Box((0, 0, 0), (4, 20, 20)))
+    task = find_task("unsupervised")
+    with pytest.raises(UserError) as run:
+        task.run(validated(task, {"tomograms": ["ts"]}), project, EchoJob())
+    assert str(run.value).removeprefix("ts: ") == str(previewed.value)

@@ -126,6 +126,16 @@ def test_objects_are_watched_before_voxels_and_epochs_without_them_do_not_count(
     assert torch.load(tmp_path / "last.pt", weights_only=True)["best_epoch"] == 2
 
 
+def test_of_epochs_that_score_alike_the_one_with_the_smaller_validation_loss_is_kept(tmp_path):
+    settings = LoopSettings(epochs=6, steps=2, validation_steps=1)
+    _, history = train(tmp_path, settings, score_objects=objects([0.4, 0.9, 0.9, 0.9, 0.9, 0.8]))
+    losses = [row["val_loss"] for row in history.rows]
+    better = [1, 1, *(int(losses[n] < min(losses[1:n])) for n in (2, 3, 4)), 0]
+    assert [row["best"] for row in history.rows] == better and sum(better) > 2
+    kept = torch.load(tmp_path / "last.pt", weights_only=True)
+    assert kept["best_epoch"] == 2 + int(np.argmin(losses[1:5])) and kept["best_loss"] == min(losses[1:5])
+
+
 def test_it_stops_early(tmp_path):
     settings = LoopSettings(epochs=9, steps=2, validation_steps=1, patience=2)
     _, history = train(tmp_path, settings, score_objects=objects([0.1, 0.5, 0.2, 0.3, 0.9, 0.9, 0.9, 0.9, 0.9]))

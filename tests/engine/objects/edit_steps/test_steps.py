@@ -181,7 +181,7 @@ def test_steps_in_a_row() -> None:
         ([{"xyzzy": {}}], "choose one of keep-classes, "),
         ([{"scale": 2}], r"Step 1 \(scale\): 2 are no parameters"),
         ([{"scale": {}}], "Give either a factor or the voxel size"),
-        ([{"scale": {"factor": -1}}], "factor = -1 is not allowed: input should be greater than 0"),
+        ([{"scale": {"factor": -1}}], "factor = -1 is not allowed: it must be more than 0"),
         ([{"snap": {"distance": 1}}], "distance is not a parameter here"),
         ([{"remove-near-border": {}}], "margin is missing"),
         ([{"shift": {"x": "far"}}], "x = 'far' is not allowed"),
