@@ -107,6 +107,8 @@ def test_filter_and_order_are_those_of_the_server(page: Page, grid: Locator, pro
     page.get_by_role("button", name="Filter (5)").click()
     page.get_by_role("button", name="Show all").click()
     expect(line(page)).to_have_text(f"{COUNT} objects · saved")
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
 
 
 def test_rows_are_selected_by_mouse_and_keys_and_everywhere(page: Page, grid: Locator, project: Project) -> None:

@@ -433,7 +433,7 @@ class Grid {
   }
 
   say(sentence) {
-    this.notice.textContent = sentence;
+    this.notice.textContent = this.notice.title = sentence;
     this.notice.hidden = !sentence;
   }
 }

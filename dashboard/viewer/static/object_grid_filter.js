@@ -57,7 +57,7 @@ export class FilterPanel {
     all.type = "button";
     all.onclick = () => {
       this.state.setFilter(NO_FILTER);
-      this.build();
+      this.open(true);
       this.changed();
     };
     this.root.replaceChildren(...children, limits, all);
