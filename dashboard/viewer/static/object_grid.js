@@ -108,9 +108,14 @@ class Grid {
 
   attach(slot) {
     if (this.root.parentNode === slot) return;
-    const { top } = this; // an element that is moved forgets how far it was scrolled
+    // An element that is moved forgets how far it was scrolled and what had the focus.
+    const { top } = this;
+    const focused = this.root.getRootNode().activeElement;
+    this.moving = true;
     slot.replaceChildren(this.root);
     this.view.scrollTop = top;
+    if (focused && this.root.contains(focused)) focused.focus({ preventScroll: true });
+    this.moving = false;
   }
 
   /** What the page says now. The columns are fetched first; until they are there the rows stay as they are. */
@@ -168,7 +173,7 @@ class Grid {
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
-      this.editor.stop(true);
+      if (this.editor.hasMoved()) this.editor.stop(true);
       this.render();
     });
   }

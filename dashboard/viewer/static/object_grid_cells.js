@@ -36,9 +36,11 @@ export class CellEditor {
       cell.replaceChildren(field);
     }
     cell.editing = true;
-    this.editing = { cell, field, row, spec, id: state.ids[place], before: field.value };
+    this.editing = { cell, field, row, spec, id: state.ids[place], before: field.value, top: grid.view.scrollTop };
     field.onkeydown = (event) => this.typed(event);
-    field.onblur = () => this.stop(true);
+    field.onblur = () => {
+      if (!grid.moving) this.stop(true);
+    };
     field.focus({ preventScroll: true });
     field.select();
   }
@@ -59,6 +61,11 @@ export class CellEditor {
     grid.column = next;
     grid.refresh();
     this.begin();
+  }
+
+  /** Whether a cell is edited in a row that was scrolled away since. */
+  hasMoved() {
+    return this.editing !== null && Math.abs(this.grid.view.scrollTop - this.editing.top) > 1;
   }
 
   /** After the page said what is new: where another object stands in the row now, take what was typed. */
