@@ -4,6 +4,7 @@ import { ask } from "./slices.js";
 
 const VALUE_MS = 60;
 const MOVING_VALUE_MS = 180;
+const RETRY_MS = 2000;
 
 export class StatusLine {
   constructor(viewer) {
@@ -48,7 +49,10 @@ export class StatusLine {
       // An answer for a place that the pointer has left would flicker.
       if (wanted === this.wanted) set(this.parts.density, `density ${value === null ? "not a number" : number(value)}`);
     } catch {
-      if (wanted === this.wanted) set(this.parts.density, "");
+      if (wanted !== this.wanted) return;
+      set(this.parts.density, "");
+      this.wanted = null; // a connection that broke off for a moment must not leave the place without its value
+      this.asking = setTimeout(() => this.update(), RETRY_MS);
     }
   }
 
