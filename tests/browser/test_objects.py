@@ -109,6 +109,18 @@ def test_a_list_comes_in_and_goes_out(page: Page, start_server: Callable, projec
     expect(gallery.get_by_role("option").first).to_have_attribute("data-verdict", "")
     expect(page.get_by_role("button", name="Redo")).to_be_enabled()
 
+    # The grid takes the column of verdicts in and out with it.
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    verdict = page.get_by_role("grid", name="Objects").get_by_role("columnheader", name="verdict")
+    page.get_by_role("button", name="Redo").click()
+    expect(verdict).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(verdict).to_be_hidden()
+    expect(page.get_by_text("2 objects · 1 selected · saved")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert not faults
+
     # Export for Dynamo: the rule and the rows stand there before anything is written.
     page.get_by_role("button", name="Export", exact=True).click()
     choose(page, "For", "Dynamo table")

@@ -146,18 +146,22 @@ class Grid {
     const elsewhere = state.take(anew ? () => decodeColumns(bytes) : null, data);
     this.colours = new Map(data.classes);
     this.editor.keepUp();
-    const widths = this.head.take(data.columns);
-    if (widths) {
-      this.root.style.setProperty("--columns", widths);
-      this.column = Math.min(this.column, this.specs.length - 1);
-      for (const row of this.rows) row.remove();
-      this.rows = [];
-    }
+    this.shape();
     const at = state.at(focused);
     this.focus = this.anchor = Math.max(0, Math.min(at ?? this.focus, state.order.length - 1));
     if (elsewhere && state.selected.size) this.showSelected();
     if (!this.panel.root.hidden && anew) this.panel.build();
     this.refresh();
+  }
+
+  /** Rows for the columns that there are now. */
+  shape() {
+    const widths = this.head.take(this.data.columns);
+    if (!widths) return;
+    this.root.style.setProperty("--columns", widths);
+    this.column = Math.min(this.column, this.specs.length - 1);
+    for (const row of this.rows) row.remove();
+    this.rows = [];
   }
 
   get specs() {
@@ -416,6 +420,8 @@ class Grid {
       const acknowledged = { ...this.data.acknowledged, [state.outbox.boot]: number };
       state.take(() => decodeColumns(bytes), { ...this.data, acknowledged, selected: null });
       this.key = answer.rows;
+      this.editor.keepUp();
+      this.shape(); // the edit may have brought a column, such as that of verdicts
     }
     this.refresh();
   }
